@@ -6,7 +6,7 @@
  *   credit(id, n): the consumer has eaten n body bytes. drop(id): forget this exchange.
  *
  * Shared by HTTP/1.1 (one exchange at a time, id 1, 2, 3...) and HTTP/2 (many, stream ids).
- * The first member of every codec is `struct ps_codec`. Thread: io. Owner: conn, which embeds it. */
+ * The first member of every codec is `struct ps_codec`. Thread: io. Owner: conn, by pointer; fini frees it. */
 #ifndef PS_PROTO_CODEC_H
 #define PS_PROTO_CODEC_H
 

@@ -6,14 +6,13 @@
  * nothing until a 100 came or ps_h1_stop_waiting() was called (rule 66); a final status first means the
  * body is never sent. A final status >= 300 before the body is done stops the body (rule 62) and the
  * connection is not reused.
- * Thread: io. Owner: conn. Limits: ps_codec_limits; queued output 64 KiB. */
+ * Thread: io. Owner: conn, by pointer. Limits: ps_codec_limits; queued output 64 KiB. */
 #ifndef PS_PROTO_H1_H
 #define PS_PROTO_H1_H
 
 #include "proto/codec.h"
 
-struct ps_h1; /* complete in h1_state.h, for the h1_*.c files and conn's embedding */
-
+/* Freed by ps_codec_fini(). */
 PS_CHECK enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *limits,
                                   struct ps_err *err);
 

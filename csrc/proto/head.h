@@ -10,7 +10,7 @@
 #include "base/status.h"
 
 struct ps_head_limits {
-    size_t bytes;    /* sum of name + value + 32 over all fields (RFC 9113 6.5.2) */
+    size_t bytes;    /* sum of name + value + 32 over all fields (RFC 9113 6.5.2), and the reason */
     size_t fields_n; /* most fields */
 };
 

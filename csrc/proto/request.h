@@ -7,6 +7,8 @@
 #include "base/url.h"
 #include "proto/head.h"
 
+enum { PS_REQUEST_HEAD_BYTES = 262144, PS_REQUEST_FIELDS = 500 }; /* limits of the caller's fields */
+
 enum ps_body_kind {
     PS_BODY_NONE,   /* no body */
     PS_BODY_FIXED,  /* body_bytes bytes, sent with Content-Length */
@@ -26,6 +28,11 @@ struct ps_request {
     bool is_connect;      /* method is CONNECT */
     bool is_idempotent;   /* GET HEAD PUT DELETE OPTIONS TRACE, or an Idempotency-Key field is present */
     bool wants_close;     /* the caller gave "Connection: close" */
+    /* While building. */
+    bool has_host;         /* a Host field replaced the authority */
+    bool has_length;       /* a Content-Length field was given */
+    bool is_sealed;        /* nothing may be added any more */
+    uint64_t length_bytes; /* what that Content-Length said */
 };
 
 /* Starts a request for `url`. `method`: a token, case kept. PS_OK, PS_BAD_HEADER or PS_NOMEM.
@@ -49,7 +56,7 @@ PS_CHECK enum ps_status ps_request_add(struct ps_request *r, struct ps_bytes nam
 
 /* Declares the body and ends building. A Content-Length of the caller's must equal `body_bytes` of a
  * FIXED body (PS_BAD_HEADER otherwise); with a STREAM body it turns the body into FIXED of that length,
- * and the writer then checks the sum (PS_BODY_MISMATCH). */
+ * and the writer then checks the sum (PS_BODY_MISMATCH); without a body it must be 0, and is sent. */
 PS_CHECK enum ps_status ps_request_seal(struct ps_request *r, enum ps_body_kind kind,
                                         uint64_t body_bytes, struct ps_err *err);
 

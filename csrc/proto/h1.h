@@ -5,7 +5,11 @@
  * Writer: head, then body framed as the request declares. With Expect: 100-continue, send() takes
  * nothing until a 100 came or ps_h1_stop_waiting() was called (rule 66); a final status first means the
  * body is never sent. A final status >= 300 before the body is done stops the body (rule 62) and the
- * connection is not reused.
+ * connection is not reused. Once a body is stopped, or its exchange has ended, send() takes and forgets
+ * everything, so that the sender comes to his end.
+ * drop() before the first byte was pulled undoes open(): the connection stays as good as it was.
+ * feed_eof() between exchanges is PS_EV_FAIL with id 0 and PS_DISCONNECTED, also after an END.
+ * After a 2xx to CONNECT comes END; the connection then is a tunnel and never reusable here.
  * Thread: io. Owner: conn, by pointer. Limits: ps_codec_limits; queued output 64 KiB. */
 #ifndef PS_PROTO_H1_H
 #define PS_PROTO_H1_H

@@ -251,7 +251,7 @@ static inline struct h1_log h1_run_all_cuts(const struct h1_run *run)
         struct h1_log cut = {0};
         bool is_last = at == run->wire.n; /* in its place: one byte at a time */
         T_EQ(h1_run_cut(run, is_last ? h1_cut_bytes : h1_cut_once, &at, &cut), PS_OK);
-        if (whole.n != cut.n || memcmp(whole.text, cut.text, cut.n) != 0 ||
+        if (!ps_bytes_eq(ps_bytes_of(whole.text, whole.n), ps_bytes_of(cut.text, cut.n)) ||
             whole.reusable != cut.reusable) {
             fprintf(stderr, "cut at %zu of %zu:\n%s\nwhole:\n%s\n", at, run->wire.n, cut.text,
                     whole.text);

@@ -1,0 +1,164 @@
+/* bridge/home.c -- waking a consumer (see home.h). */
+#include "bridge/home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "bridge/bridge.h"
+
+/* Non-blocking and close-on-exec, with calls that macOS has too. */
+static int set_flags(int fd)
+{
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -1;
+    return fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+static enum ps_status open_pair(struct ps_home *h, struct ps_err *err)
+{
+    int fds[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 || set_flags(fds[0]) < 0 ||
+        set_flags(fds[1]) < 0) {
+        int sys = errno;
+        if (fds[0] >= 0) {
+            close(fds[0]);
+            close(fds[1]);
+        }
+        ps_err_set(err, PS_INTERNAL, PS_PHASE_NONE, "no socketpair to wake the event loop: %s",
+                   strerror(sys));
+        if (err != NULL)
+            err->sys = -sys;
+        return PS_INTERNAL;
+    }
+    h->read_fd = fds[0];
+    h->wake_fd = fds[1];
+    return PS_OK;
+}
+
+static void init_cond(pthread_cond_t *cond)
+{
+#ifdef __APPLE__
+    pthread_cond_init(cond, NULL);
+#else
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+#endif
+}
+
+enum ps_status ps_home_new(struct ps_home **out, struct ps_bridge *bridge, enum ps_home_kind kind,
+                           struct ps_err *err)
+{
+    struct ps_home *h = ps_zalloc(sizeof *h);
+    if (h == NULL)
+        return ps_err_nomem(err);
+    h->kind = kind;
+    h->bridge = bridge;
+    h->wake_fd = h->read_fd = -1;
+    if (kind == PS_HOME_LOOP && open_pair(h, err) != PS_OK) {
+        ps_free(h);
+        return PS_INTERNAL;
+    }
+    atomic_init(&h->refs_n, 1);
+    ps_list_init(&h->ready);
+    pthread_mutex_init(&h->lock, NULL);
+    init_cond(&h->news);
+    *out = h;
+    return PS_OK;
+}
+
+void ps_home_ref(struct ps_home *h)
+{
+    atomic_fetch_add_explicit(&h->refs_n, 1, memory_order_relaxed);
+}
+
+void ps_home_unref(struct ps_home *h)
+{
+    if (h == NULL || atomic_fetch_sub_explicit(&h->refs_n, 1, memory_order_acq_rel) != 1)
+        return;
+    ps_home_close(h);
+    pthread_cond_destroy(&h->news);
+    pthread_mutex_destroy(&h->lock);
+    ps_free(h);
+}
+
+/* With the lock held. */
+static void fall_asleep(struct ps_home *h)
+{
+    if (h->is_awake)
+        atomic_fetch_sub(&h->bridge->awake_n, 1);
+    h->is_awake = false;
+}
+
+void ps_home_close(struct ps_home *h)
+{
+    struct ps_list dropped;
+    ps_list_init(&dropped);
+    pthread_mutex_lock(&h->lock);
+    h->is_closed = true;
+    fall_asleep(h);
+    ps_list_move_all(&dropped, &h->ready);
+    int read_fd = h->read_fd;
+    int wake_fd = h->wake_fd;
+    h->read_fd = h->wake_fd = -1;
+    pthread_mutex_unlock(&h->lock);
+    if (read_fd >= 0) {
+        close(read_fd);
+        close(wake_fd);
+    }
+    struct ps_node *n;
+    while ((n = ps_list_pop_front(&dropped)) != NULL)
+        ps_exchange_unref(PS_ITEM(n, struct ps_exchange, ready_node));
+}
+
+void ps_home_clear_wake(struct ps_home *h)
+{
+    char sink[64];
+    ssize_t n;
+    do {
+        n = read(h->read_fd, sink, sizeof sink);
+    } while (n == (ssize_t)sizeof sink || (n < 0 && errno == EINTR));
+}
+
+bool ps_home_take(struct ps_home *h, struct ps_list *out)
+{
+    pthread_mutex_lock(&h->lock);
+    ps_list_move_all(out, &h->ready);
+    bool any = !ps_list_empty(out);
+    if (!any)
+        fall_asleep(h);
+    pthread_mutex_unlock(&h->lock);
+    return any;
+}
+
+void ps_home_hold(struct ps_home *h)
+{
+    atomic_store_explicit(&h->is_holding, true, memory_order_relaxed);
+}
+
+void ps_home_release(struct ps_home *h)
+{
+    atomic_store_explicit(&h->is_holding, false, memory_order_relaxed);
+    bridge_signal_held(h->bridge);
+}
+
+void ps_home_wake(struct ps_home *h)
+{
+    ps_assert_io();
+    pthread_mutex_lock(&h->lock);
+    if (h->kind == PS_HOME_THREAD) {
+        pthread_cond_broadcast(&h->news);
+    } else if (!h->is_awake && !h->is_closed && !ps_list_empty(&h->ready)) {
+        h->is_awake = true;
+        atomic_fetch_add(&h->bridge->awake_n, 1);
+        ssize_t n = write(h->wake_fd, "!", 1); /* full would mean that a byte is there already */
+        (void)n;
+    }
+    pthread_mutex_unlock(&h->lock);
+}

@@ -1,0 +1,358 @@
+/* conn/conn.c -- a connection's states, from the name to OPEN and from OPEN to freed.
+ * The bytes are moved in pump.c, the handshake is in handshake.c. */
+#include "conn/conn.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+#include "conn/conn_internal.h"
+#include "proto/h1.h"
+
+static const char *const state_names[] = {
+    "dial", "tunnel", "tls", "open", "drain", "closing", "closed",
+};
+
+const char *ps_conn_state_name(enum ps_conn_state st)
+{
+    return state_names[st];
+}
+
+const char *ps_conn_peer_text(const struct ps_conn *c)
+{
+    return c->sock == NULL ? "" : ps_sock_peer_text(c->sock);
+}
+
+void conn_check(const struct ps_conn *c)
+{
+    switch (c->state) {
+    case PS_CONN_DIAL:
+    case PS_CONN_TUNNEL:
+        assert(c->codec == NULL && ps_list_empty(&c->streams));
+        break;
+    case PS_CONN_TLS:
+        assert(c->sock != NULL && c->codec == NULL && c->is_tls);
+        break;
+    case PS_CONN_OPEN:
+    case PS_CONN_DRAIN:
+        assert(c->sock != NULL && c->codec != NULL);
+        break;
+    case PS_CONN_CLOSING:
+    case PS_CONN_CLOSED:
+        assert(ps_list_empty(&c->streams));
+        break;
+    }
+}
+
+void conn_set_state(struct ps_conn *c, enum ps_conn_state to)
+{
+    assert(to >= c->state);
+    c->state = to;
+    conn_check(c);
+}
+
+uint64_t conn_lap_us(struct ps_conn *c)
+{
+    uint64_t now = uv_hrtime();
+    uint64_t us = (now - c->mark_ns) / 1000;
+    c->mark_ns = now;
+    return us;
+}
+
+static void conn_free(struct ps_conn *c)
+{
+    ps_clock_clear(c->env->clock, &c->deadline);
+    ps_clock_clear(c->env->clock, &c->retire);
+    if (c->codec != NULL)
+        ps_codec_fini(c->codec);
+    ps_tls_link_fini(&c->tls);
+    ps_free(c);
+}
+
+void conn_closed(struct ps_conn *c)
+{
+    c->sock = NULL;
+    conn_set_state(c, PS_CONN_CLOSED);
+    c->ops->on_closed(c->owner, c);
+    conn_free(c);
+}
+
+/* Tells the owner once that no stream may come any more. */
+static void tell_down(struct ps_conn *c, const struct ps_err *err)
+{
+    if (c->told_down)
+        return;
+    c->told_down = true;
+    c->ops->on_down(c->owner, c, err);
+}
+
+/* Ends every stream: with the connection's error, or with the write error that came before it. */
+static void end_streams(struct ps_conn *c, const struct ps_err *err)
+{
+    struct ps_node *n;
+    while ((n = ps_list_first(&c->streams)) != NULL) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
+        const struct ps_err *why = c->write_err.status != PS_OK && !s->head_seen ? &c->write_err : err;
+        conn_end_stream(s, why, !s->byte_written);
+    }
+}
+
+/* The polite last words: close_notify, if the kernel takes it at once. */
+static void say_goodbye(struct ps_conn *c)
+{
+    if (c->sock == NULL || !c->is_tls || !c->tls.open || c->write_err.status != PS_OK)
+        return;
+    ps_tls_link_close(&c->tls);
+    ps_buf_clear(&c->env->cipher_out);
+    if (ps_tls_link_pull(&c->tls, &c->env->cipher_out) == PS_OK) {
+        enum ps_status st = ps_sock_write(c->sock, ps_buf_view(&c->env->cipher_out), NULL);
+        (void)st; /* the connection ends either way */
+    }
+    ps_buf_clear(&c->env->cipher_out);
+}
+
+void conn_fail(struct ps_conn *c, const struct ps_err *err)
+{
+    if (c->state >= PS_CONN_CLOSING)
+        return;
+    struct ps_err closed;
+    if (err == NULL)
+        ps_err_set(&closed, PS_CLOSED, PS_PHASE_NONE, "the connection was closed");
+    end_streams(c, err != NULL ? err : &closed);
+    if (err != NULL)
+        c->down_err = *err;
+    ps_clock_clear(c->env->clock, &c->deadline);
+    ps_clock_clear(c->env->clock, &c->retire);
+    ps_resolver_cancel(c->env->resolver, &c->lookup);
+    ps_dial_cancel(&c->dial);
+    say_goodbye(c);
+    conn_set_state(c, PS_CONN_CLOSING);
+    bool was_pumping = c->is_pumping;
+    c->is_pumping = true; /* what the owner does now must not start the pump */
+    tell_down(c, err);
+    c->is_pumping = was_pumping;
+    if (c->sock != NULL)
+        ps_sock_close(c->sock); /* conn_closed() comes from its callback */
+    if (was_pumping)
+        c->again = true; /* the running pump tells the ended streams */
+    else
+        conn_pump(c); /* tells them; frees c when there is no socket */
+}
+
+void ps_conn_close(struct ps_conn *c, const struct ps_err *err)
+{
+    conn_fail(c, err);
+}
+
+void ps_conn_drain(struct ps_conn *c)
+{
+    if (c->state < PS_CONN_OPEN) {
+        conn_fail(c, NULL);
+        return;
+    }
+    if (c->state != PS_CONN_OPEN)
+        return;
+    conn_set_state(c, PS_CONN_DRAIN);
+    tell_down(c, NULL);
+    if (ps_list_empty(&c->streams))
+        conn_fail(c, NULL);
+}
+
+/* -- dialing -- */
+
+static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
+{
+    struct ps_conn *c = PS_ITEM(d, struct ps_conn, deadline);
+    (void)now_ms;
+    if (c->state >= PS_CONN_OPEN) {
+        if (c->codec != NULL && ps_h1_is_waiting(c->codec)) {
+            ps_h1_stop_waiting(c->codec); /* rule 66: no 100 came in time, send the body anyway */
+            conn_pump(c);
+        }
+        return;
+    }
+    struct ps_err err;
+    bool is_tls = c->state == PS_CONN_TLS;
+    const char *doing = is_tls                ? "the TLS handshake"
+                        : c->dns_us == UINT64_MAX ? "resolving the name"
+                                                  : "connecting";
+    enum ps_phase phase = is_tls                    ? PS_PHASE_TLS
+                          : c->dns_us == UINT64_MAX ? PS_PHASE_RESOLVE
+                                                    : PS_PHASE_CONNECT;
+    ps_err_set(&err, PS_TIMED_OUT, phase, "%s to %s:%u did not finish within %.3g s%s%s", doing,
+               c->target.host, c->target.port, (double)c->connect_ms / 1000.0,
+               c->dial.tried_text[0] != '\0' ? "; tried " : "", c->dial.tried_text);
+    err.clock = PS_CLOCK_CONNECT;
+    conn_fail(c, &err);
+}
+
+static void on_dialed(void *owner, struct ps_sock *given, const struct ps_err *err)
+{
+    struct ps_conn *c = owner;
+    if (given == NULL) {
+        conn_fail(c, err);
+        return;
+    }
+    c->connect_us = conn_lap_us(c);
+    conn_secure(c, given);
+}
+
+static enum ps_status start_dial(struct ps_conn *c, const struct ps_addrs *addrs, struct ps_err *err)
+{
+    struct ps_addrs at = {0};
+    if (addrs != NULL)
+        at = *addrs;
+    for (size_t i = 0; i < at.n; i++) {
+        struct sockaddr *sa = (struct sockaddr *)&at.at[i].sa;
+        if (sa->sa_family == AF_INET6)
+            ((struct sockaddr_in6 *)(void *)sa)->sin6_port = htons(c->target.port);
+        else
+            ((struct sockaddr_in *)(void *)sa)->sin_port = htons(c->target.port);
+    }
+    ps_addrs_interleave(&at, (unsigned)c->id);
+    return ps_dial_start(&c->dial, &at, err);
+}
+
+static void on_resolved(void *owner, const struct ps_addrs *addrs, const struct ps_err *err)
+{
+    struct ps_conn *c = owner;
+    struct ps_err dial_err;
+    c->dns_us = conn_lap_us(c);
+    if (addrs == NULL)
+        conn_fail(c, err);
+    else if (start_dial(c, addrs, &dial_err) != PS_OK)
+        conn_fail(c, &dial_err);
+}
+
+static enum ps_status start(struct ps_conn *c, struct ps_err *err)
+{
+    struct ps_addrs cached = {0};
+    c->mark_ns = uv_hrtime();
+    if (c->settings->dial.uds_path != NULL)
+        return start_dial(c, NULL, err);
+    enum ps_status st = ps_resolver_ask(c->env->resolver, c->target.host, c->settings->family,
+                                        c->settings->dns_ttl_ms, &c->lookup, &cached, err);
+    if (st != PS_OK || cached.n == 0)
+        return st;
+    c->dns_us = conn_lap_us(c);
+    return start_dial(c, &cached, err);
+}
+
+static enum ps_status arm_deadline(struct ps_conn *c, struct ps_err *err)
+{
+    if (c->connect_ms == 0)
+        return PS_OK;
+    uint64_t due = ps_clock_now_ms(c->env->clock) + c->connect_ms;
+    return ps_clock_set(c->env->clock, &c->deadline, due) == PS_OK ? PS_OK : ps_err_nomem(err);
+}
+
+enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
+                           const struct ps_conn_settings *settings,
+                           const struct ps_conn_target *target, uint64_t connect_ms,
+                           const struct ps_conn_ops *ops, void *owner, struct ps_err *err)
+{
+    if (target->is_https && settings->tls == NULL)
+        return ps_err_set(err, PS_INVALID, PS_PHASE_NONE, "https without TLS settings");
+    struct ps_conn *c = ps_zalloc(sizeof *c);
+    if (c == NULL)
+        return ps_err_nomem(err);
+    c->owner = owner;
+    c->ops = ops;
+    c->id = ++env->next_conn_id;
+    c->env = env;
+    c->settings = settings;
+    c->target = *target;
+    c->connect_ms = connect_ms;
+    c->is_tls = target->is_https;
+    c->dns_us = c->connect_us = c->tls_us = UINT64_MAX;
+    c->deadline.fire = on_deadline;
+    c->lookup.owner = c;
+    c->lookup.on_done = on_resolved;
+    c->dial = (struct ps_dial){.loop = env->loop,
+                               .clock = env->clock,
+                               .share = env->sock_share,
+                               .settings = &settings->dial,
+                               .owner = c,
+                               .on_done = on_dialed};
+    ps_list_init(&c->streams);
+    ps_list_init(&c->over);
+    enum ps_status st = arm_deadline(c, err);
+    if (st != PS_OK)
+        goto fail;
+    st = start(c, err);
+    if (st != PS_OK)
+        goto fail;
+    *out = c;
+    return PS_OK;
+fail:
+    conn_free(c);
+    return st;
+}
+
+/* -- streams -- */
+
+size_t ps_conn_free_slots(const struct ps_conn *c)
+{
+    if (c->state != PS_CONN_OPEN || c->peer_done || c->write_err.status != PS_OK)
+        return 0;
+    return ps_codec_free_slots(c->codec);
+}
+
+bool ps_conn_is_stale(const struct ps_conn *c)
+{
+    return c->sock == NULL || ps_sock_is_dead(c->sock);
+}
+
+enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struct ps_err *err)
+{
+    if (ps_conn_free_slots(c) == 0)
+        return ps_err_set(err, PS_CLOSED, PS_PHASE_QUEUE, "the connection takes no new request");
+    enum ps_status st = ps_codec_open(c->codec, s->request, &s->id, err);
+    if (st != PS_OK)
+        return st;
+    s->conn = c;
+    s->body_done = s->request->body_kind == PS_BODY_NONE;
+    s->told_sent = s->head_seen = s->byte_written = s->answer_begun = false;
+    s->is_complete = s->not_processed = false;
+    s->first_on_conn = c->requests_n == 0;
+    ps_err_clear(&s->err);
+    ps_list_push_back(&c->streams, &s->node);
+    c->requests_n++;
+    if (ps_h1_is_waiting(c->codec)) {
+        uint64_t due = ps_clock_now_ms(c->env->clock) + c->settings->expect_ms;
+        if (ps_clock_set(c->env->clock, &c->deadline, due) != PS_OK)
+            ps_h1_stop_waiting(c->codec); /* no memory for a timer: do not wait at all */
+    }
+    conn_pump(c);
+    return PS_OK;
+}
+
+void ps_conn_drop_stream(struct ps_stream *s)
+{
+    struct ps_conn *c = s->conn;
+    if (c == NULL)
+        return;
+    bool was_running = !s->is_complete && s->err.status == PS_OK;
+    ps_node_unlink(&s->node);
+    s->conn = NULL;
+    if (was_running && c->codec != NULL && c->state < PS_CONN_CLOSING)
+        ps_codec_drop(c->codec, s->id);
+    conn_pump(c);
+}
+
+void ps_conn_credit(struct ps_stream *s, size_t n)
+{
+    struct ps_conn *c = s->conn;
+    if (c == NULL || c->codec == NULL || c->state >= PS_CONN_CLOSING)
+        return;
+    bool was_reading = ps_codec_wants_read(c->codec);
+    ps_codec_credit(c->codec, s->id, n);
+    if (!was_reading)
+        conn_pump(c);
+}
+
+void ps_conn_kick(struct ps_stream *s)
+{
+    if (s->conn != NULL)
+        conn_pump(s->conn);
+}
+

@@ -1,0 +1,32 @@
+/* conn/conn_internal.h -- between the files of this room only. */
+#ifndef PS_CONN_CONN_INTERNAL_H
+#define PS_CONN_CONN_INTERNAL_H
+
+#include "conn/conn.h"
+
+enum { CONN_QUEUE_HIGH_BYTES = 131072 }; /* unsent bytes in the socket's queue before we stop pulling */
+
+void conn_set_state(struct ps_conn *c, enum ps_conn_state to);
+void conn_check(const struct ps_conn *c);
+
+/* The connection is lost or refused: every stream ends, the socket closes. `err` NULL = graceful. */
+void conn_fail(struct ps_conn *c, const struct ps_err *err);
+
+/* The last step: tells the owner and frees `c`. */
+void conn_closed(struct ps_conn *c);
+
+/* handshake.c: TLS or plain to OPEN. */
+void conn_secure(struct ps_conn *c, struct ps_sock *given);
+void conn_handshake(struct ps_conn *c);
+/* Encrypts `plain` and writes what comes of it; with n == 0 only flushes TLS's own words. */
+PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain, struct ps_err *err);
+
+/* pump.c */
+void conn_pump(struct ps_conn *c);
+void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);
+extern const struct ps_sock_ops conn_sock_ops;
+
+/* Microseconds since c->mark_ns, which moves to now. */
+uint64_t conn_lap_us(struct ps_conn *c);
+
+#endif

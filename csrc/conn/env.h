@@ -1,0 +1,24 @@
+/* conn/env.h -- what every connection of a loop borrows: loop, clock, resolver and scratch memory.
+ * Idle connections hold no buffers of their own: bytes pass through these. Thread: io. Owner: engine. */
+#ifndef PS_CONN_ENV_H
+#define PS_CONN_ENV_H
+
+#include "base/buf.h"
+#include "net/clock.h"
+#include "net/resolver.h"
+#include "net/sock.h"
+
+enum { PS_ENV_SCRATCH_BYTES = 65536 };
+
+struct ps_env {
+    uv_loop_t *loop;
+    struct ps_clock *clock;
+    struct ps_resolver *resolver;
+    struct ps_sock_share *sock_share;
+    struct ps_buf wire_out;  /* codec output on its way to the socket or to TLS */
+    struct ps_buf cipher_out; /* TLS output on its way to the socket */
+    uint8_t plain_in[PS_ENV_SCRATCH_BYTES]; /* decrypted bytes on their way to the codec */
+    uint64_t next_conn_id;
+};
+
+#endif

@@ -1,0 +1,380 @@
+/* conn/pump.c -- moves bytes and events until nothing moves: feed -> next -> act -> pull -> write.
+ * Everything owners must know is stored while the loop runs and told afterwards from tell(), so that an
+ * owner may do anything in its callback: what it starts here is picked up by the next round (c->again).
+ * Thread: io. */
+#include <assert.h>
+
+#include "conn/conn_internal.h"
+
+static struct ps_stream *find_stream(const struct ps_conn *c, uint32_t id)
+{
+    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n)) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
+        if (s->id == id)
+            return s;
+    }
+    return NULL;
+}
+
+/* Where the exchange stood when the connection failed under it. */
+static enum ps_phase stream_phase(const struct ps_stream *s)
+{
+    if (s->head_seen)
+        return PS_PHASE_BODY;
+    return s->told_sent ? PS_PHASE_WAIT : PS_PHASE_SEND;
+}
+
+void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed)
+{
+    struct ps_conn *c = s->conn;
+    if (err != NULL) {
+        s->err = *err;
+        if (s->err.phase == PS_PHASE_NONE || err->status == PS_READ_FAILED ||
+            err->status == PS_WRITE_FAILED)
+            s->err.phase = stream_phase(s);
+    }
+    s->is_complete = err == NULL;
+    s->not_processed = not_processed;
+    ps_node_unlink(&s->node);
+    ps_list_push_back(&c->over, &s->node);
+}
+
+/* A sink refused: this stream ends, the codec forgets it. */
+static void refuse_stream(struct ps_stream *s, const struct ps_err *err)
+{
+    ps_codec_drop(s->conn->codec, s->id);
+    conn_end_stream(s, err, false);
+}
+
+static void give_event(struct ps_conn *c, struct ps_event *ev)
+{
+    struct ps_stream *s = find_stream(c, ev->id);
+    struct ps_err err;
+    enum ps_status st = PS_OK;
+    if (s == NULL) { /* dropped by its owner meanwhile */
+        ps_head_free(ev->head);
+        return;
+    }
+    switch (ev->kind) {
+    case PS_EV_INFO:
+        st = s->ops->on_info(s->owner, ev->head, &err);
+        break;
+    case PS_EV_HEAD:
+        s->head_seen = true;
+        st = s->ops->on_head(s->owner, ev->head, &err);
+        break;
+    case PS_EV_BODY:
+        st = s->ops->on_body(s->owner, ev->body, &err);
+        if (st == PS_OK && s->auto_credit)
+            ps_codec_credit(c->codec, s->id, ev->body.n);
+        break;
+    case PS_EV_TRAILERS:
+        st = s->ops->on_trailers(s->owner, ev->head, &err);
+        break;
+    case PS_EV_END:
+        conn_end_stream(s, NULL, false);
+        break;
+    case PS_EV_RESET:
+        conn_end_stream(s, &ev->err, ev->not_processed);
+        break;
+    case PS_EV_NONE:
+    case PS_EV_GOAWAY:
+    case PS_EV_FAIL:
+        assert(!"not an event of a stream");
+        break;
+    }
+    if (st != PS_OK)
+        refuse_stream(s, &err);
+}
+
+static void take_events(struct ps_conn *c)
+{
+    while (c->state == PS_CONN_OPEN || c->state == PS_CONN_DRAIN) {
+        struct ps_event ev = {0};
+        ps_codec_next(c->codec, &ev);
+        if (ev.kind == PS_EV_NONE)
+            return;
+        if (ev.kind == PS_EV_FAIL) {
+            conn_fail(c, ps_list_empty(&c->streams) && c->peer_done ? NULL : &ev.err);
+            return;
+        }
+        if (ev.kind == PS_EV_GOAWAY) {
+            ps_conn_drain(c);
+            continue;
+        }
+        give_event(c, &ev);
+    }
+}
+
+/* Offers what the owner has of the request body to the codec. True: something was taken. */
+static bool push_body(struct ps_stream *s)
+{
+    bool moved = false;
+    struct ps_bytes view;
+    bool end = false;
+    while (!s->body_done && s->ops->body_peek(s->owner, &view, &end)) {
+        struct ps_err err;
+        size_t taken_n = 0;
+        if (ps_codec_send(s->conn->codec, s->id, view, end, &taken_n, &err) != PS_OK) {
+            refuse_stream(s, &err);
+            return true;
+        }
+        if (taken_n > 0)
+            s->ops->body_taken(s->owner, taken_n);
+        moved = moved || taken_n > 0;
+        if (taken_n < view.n)
+            break;
+        s->body_done = end;
+        if (view.n == 0)
+            return moved || end;
+    }
+    return moved;
+}
+
+static bool push_bodies(struct ps_conn *c)
+{
+    bool moved = false;
+    struct ps_node *n = ps_list_first(&c->streams);
+    while (n != NULL) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
+        n = ps_list_next(&c->streams, n);
+        moved = push_body(s) || moved;
+    }
+    return moved;
+}
+
+static void mark_written(struct ps_conn *c)
+{
+    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
+        PS_ITEM(n, struct ps_stream, node)->byte_written = true;
+}
+
+/* Codec output to the socket. A failure is only remembered: a response may already be on its way, and a
+ * broken pipe must not hide it (rule 62). */
+static bool push_wire(struct ps_conn *c)
+{
+    struct ps_buf *out = &c->env->wire_out;
+    bool moved = false;
+    while (c->write_err.status == PS_OK && ps_sock_queued(c->sock) < CONN_QUEUE_HIGH_BYTES) {
+        struct ps_err err;
+        enum ps_status st = ps_codec_pull(c->codec, out, &err);
+        if (st == PS_OK && ps_buf_n(out) == 0 && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
+            break;
+        if (st == PS_OK)
+            st = c->is_tls ? conn_write_tls(c, ps_buf_view(out), &err)
+                           : ps_sock_write(c->sock, ps_buf_view(out), &err);
+        ps_buf_clear(out);
+        if (st != PS_OK) {
+            c->write_err = err;
+            break;
+        }
+        mark_written(c);
+        moved = true;
+    }
+    return moved;
+}
+
+static void move(struct ps_conn *c)
+{
+    bool moved = true;
+    while (moved && (c->state == PS_CONN_OPEN || c->state == PS_CONN_DRAIN)) {
+        take_events(c);
+        if (c->state >= PS_CONN_CLOSING)
+            return;
+        moved = push_bodies(c);
+        moved = push_wire(c) || moved;
+    }
+}
+
+static void steer_reading(struct ps_conn *c)
+{
+    struct ps_err err;
+    if (c->state >= PS_CONN_CLOSING || c->peer_done)
+        return;
+    if (!ps_codec_wants_read(c->codec))
+        ps_sock_read_stop(c->sock);
+    else if (ps_sock_read_start(c->sock, &err) != PS_OK)
+        conn_fail(c, &err);
+}
+
+static void tell_sent(struct ps_conn *c)
+{
+    if (c->state >= PS_CONN_CLOSING || ps_sock_queued(c->sock) > 0)
+        return;
+    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n)) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
+        if (s->body_done && !s->told_sent) {
+            s->told_sent = true;
+            s->ops->on_sent(s->owner);
+        }
+    }
+}
+
+/* A TLS 1.3 ticket comes after the handshake: look for it when the first response is complete. */
+static void keep_session(struct ps_conn *c)
+{
+    if (!c->is_tls || c->session_kept || c->settings->sessions == NULL)
+        return;
+    struct ps_tls_session *session = ps_tls_link_session(&c->tls);
+    if (session == NULL)
+        return;
+    c->session_kept = true;
+    ps_tls_sessions_put(c->settings->sessions, c->target.key, session);
+}
+
+static bool tell_over(struct ps_conn *c)
+{
+    bool any = false;
+    struct ps_node *n;
+    while ((n = ps_list_pop_front(&c->over)) != NULL) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
+        s->conn = NULL;
+        any = true;
+        s->ops->on_over(s->owner, s->is_complete ? NULL : &s->err, s->not_processed);
+    }
+    return any;
+}
+
+static void settle(struct ps_conn *c, bool freed)
+{
+    if (c->state != PS_CONN_OPEN && c->state != PS_CONN_DRAIN)
+        return;
+    if (ps_list_empty(&c->streams) &&
+        (c->state == PS_CONN_DRAIN || c->peer_done || c->write_err.status != PS_OK ||
+         !ps_codec_is_reusable(c->codec))) {
+        conn_fail(c, c->write_err.status != PS_OK ? &c->write_err : NULL);
+        return;
+    }
+    if (freed && ps_conn_free_slots(c) > 0) {
+        c->idle_since_ms = ps_clock_now_ms(c->env->clock);
+        c->ops->on_free(c->owner, c);
+    }
+}
+
+void conn_pump(struct ps_conn *c)
+{
+    if (c->is_pumping) {
+        c->again = true;
+        return;
+    }
+    c->is_pumping = true;
+    do {
+        c->again = false;
+        bool was_running = !ps_list_empty(&c->streams);
+        if (c->codec != NULL && c->state < PS_CONN_CLOSING) {
+            move(c);
+            steer_reading(c);
+            tell_sent(c);
+        }
+        bool ended = !ps_list_empty(&c->over);
+        if (ended && c->state < PS_CONN_CLOSING)
+            keep_session(c);
+        ended = tell_over(c) || ended;
+        settle(c, ended || (was_running && ps_list_empty(&c->streams)));
+    } while (c->again);
+    c->is_pumping = false;
+    if (c->state == PS_CONN_CLOSING && c->sock == NULL)
+        conn_closed(c);
+}
+
+/* -- socket events -- */
+
+static void feed_plain(struct ps_conn *c, struct ps_bytes bytes)
+{
+    if (c->codec == NULL) { /* plain connections have their codec before they read */
+        conn_fail(c, NULL);
+        return;
+    }
+    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
+        PS_ITEM(n, struct ps_stream, node)->answer_begun = true; /* one stream in h1 */
+    ps_codec_feed(c->codec, bytes);
+    conn_pump(c);
+}
+
+static void on_eof(void *owner)
+{
+    struct ps_conn *c = owner;
+    if (c->state < PS_CONN_OPEN) {
+        struct ps_err err;
+        ps_err_set(&err, PS_TLS_FAILED, PS_PHASE_TLS,
+                   "%s:%u closed the connection during the TLS handshake", c->target.host,
+                   c->target.port);
+        conn_fail(c, &err);
+        return;
+    }
+    if (c->state >= PS_CONN_CLOSING || c->peer_done)
+        return;
+    c->peer_done = true;
+    ps_sock_read_stop(c->sock);
+    ps_codec_feed_eof(c->codec, !c->is_tls || c->tls.peer_closed);
+    conn_pump(c);
+}
+
+/* Decrypts all that can be decrypted, a scratch at a time. */
+static void feed_cipher(struct ps_conn *c, struct ps_bytes bytes)
+{
+    struct ps_err err;
+    enum ps_status st = ps_tls_link_feed(&c->tls, bytes, &err);
+    if (st == PS_OK && !c->tls.open) {
+        conn_handshake(c);
+        if (c->state == PS_CONN_TLS || c->state >= PS_CONN_CLOSING)
+            return;
+    }
+    while (st == PS_OK && c->state < PS_CONN_CLOSING) {
+        size_t n = 0;
+        st = ps_tls_link_read(&c->tls, c->env->plain_in, sizeof c->env->plain_in, &n, &err);
+        if (st != PS_OK || n == 0)
+            break;
+        feed_plain(c, ps_bytes_of(c->env->plain_in, n));
+    }
+    if (st != PS_OK)
+        conn_fail(c, &err);
+    else if (c->tls.peer_closed)
+        on_eof(c);
+    else if (ps_tls_link_pending(&c->tls) > 0)
+        conn_pump(c); /* TLS itself has something to say (key update, alert) */
+}
+
+static void on_read(void *owner, struct ps_bytes bytes)
+{
+    struct ps_conn *c = owner;
+    if (c->is_tls)
+        feed_cipher(c, bytes);
+    else
+        feed_plain(c, bytes);
+}
+
+static void on_fail(void *owner, const struct ps_err *err)
+{
+    struct ps_conn *c = owner;
+    if (err->status == PS_WRITE_FAILED && c->state >= PS_CONN_OPEN) {
+        if (c->write_err.status == PS_OK)
+            c->write_err = *err;
+        conn_pump(c);
+        return;
+    }
+    struct ps_err why = *err;
+    if (c->state == PS_CONN_TLS)
+        why.phase = PS_PHASE_TLS;
+    conn_fail(c, &why);
+}
+
+static void on_drain(void *owner)
+{
+    struct ps_conn *c = owner;
+    if (c->state >= PS_CONN_OPEN)
+        conn_pump(c);
+}
+
+static void on_closed(void *owner)
+{
+    conn_closed(owner);
+}
+
+const struct ps_sock_ops conn_sock_ops = {
+    .on_read = on_read,
+    .on_eof = on_eof,
+    .on_fail = on_fail,
+    .on_drain = on_drain,
+    .on_closed = on_closed,
+};

@@ -1,6 +1,7 @@
 /* proto/h1_write.c -- requests as HTTP/1.1 bytes (RFC 9112 3, 6, 7.1; rules 62, 64, 66).
  * In: a sealed request, then its body in pieces.  Out: wire bytes through pull().  Thread: io.
- * Limit: besides the head, H1_QUEUE_BYTES wait for pull(); send() takes what there is room for.
+ * Limit: H1_QUEUE_BYTES wait for pull(), or the head alone when it is longer; send() takes what
+ * there is room for.
  *
  * The head is measured, then written into one reserved piece: no field can be half there. */
 #include <assert.h>
@@ -104,7 +105,6 @@ enum ps_status ps_h1_write_head(struct ps_h1 *h, const struct ps_request *req, s
     size_t put_n = (size_t)(put_head(to, req, line) - to);
     assert(put_n <= n);
     ps_buf_commit(&w->queue, put_n);
-    w->queue.limit_bytes = put_n + H1_QUEUE_BYTES;
     w->kind = req->body_kind;
     w->left_bytes = w->kind == PS_BODY_FIXED ? req->body_bytes : 0;
     w->is_done = w->kind != PS_BODY_STREAM && w->left_bytes == 0;
@@ -121,12 +121,13 @@ void ps_h1_stop_body(struct ps_h1 *h)
     ps_buf_clear(&h->out.queue);
 }
 
-/* Room for body bytes; what the last chunk needs is never given away. */
+/* Room for body bytes, a head not yet pulled counted in; what the last chunk needs is kept free. */
 static size_t body_room(const struct h1_writer *w)
 {
-    size_t room = ps_buf_room(&w->queue);
-    size_t kept = w->kind == PS_BODY_STREAM ? PIECE_FRAME_BYTES + LAST_CHUNK_BYTES : 0;
-    return room > kept ? room - kept : 0;
+    size_t used = ps_buf_n(&w->queue);
+    if (w->kind == PS_BODY_STREAM)
+        used += PIECE_FRAME_BYTES + LAST_CHUNK_BYTES;
+    return used < H1_QUEUE_BYTES ? H1_QUEUE_BYTES - used : 0;
 }
 
 static enum ps_status put_last_chunk(struct h1_writer *w, struct ps_err *err)

@@ -1,7 +1,7 @@
 /* Runs bytes through a codec and writes down what came out, as text.
- * Body pieces that follow each other are joined, so the text must not depend on how the bytes were cut.
- * Error texts are left out: an excerpt shows what had arrived. Used by tests and fuzz targets; takes its
- * own memory from malloc, so that failing ps_malloc leaves the log alone. */
+ * Body pieces that follow each other are joined, so the text must not depend on how the bytes were
+ * cut. Error texts are left out: an excerpt shows what had arrived. Used by tests and fuzz targets;
+ * takes its own memory from malloc, so that failing ps_malloc leaves the log alone. */
 #ifndef PS_TEST_H1_LOG_H
 #define PS_TEST_H1_LOG_H
 
@@ -64,6 +64,7 @@ static inline void h1_log_line(struct h1_log *l, const char *fmt, ...)
 
 static inline void h1_log_head(struct h1_log *l, const char *kind, const struct ps_head *head)
 {
+    T_CHECK(head->fields_n <= head->limits.fields_n && head->cost_bytes <= head->limits.bytes);
     h1_log_line(l, "%s", kind);
     if (head->status != 0) {
         h1_log_line(l, " %d.%d %d ", head->http_major, head->http_minor, head->status);
@@ -165,7 +166,7 @@ static inline enum ps_status h1_test_drain(struct ps_codec *c)
 struct h1_run {
     const char *method; /* NULL: GET */
     struct ps_bytes wire;
-    char eof;           /* 0 none, 'c' clean, 'd' dirty */
+    char eof;                             /* 0 none, 'c' clean, 'd' dirty */
     const struct ps_codec_limits *limits; /* NULL: h1_test_limits */
 };
 
@@ -212,7 +213,8 @@ static inline void h1_feed_cut(struct ps_codec *c, const struct h1_run *run, h1_
     log->reusable = ps_codec_is_reusable(c);
 }
 
-/* One exchange on a fresh codec. Errors are only those of set-up; what the codec says is in `log`. */
+/* One exchange on a fresh codec. Errors are only those of set-up; what the codec says is in `log`.
+ */
 static inline enum ps_status h1_run_cut(const struct h1_run *run, h1_cut cut, const void *arg,
                                         struct h1_log *log)
 {
@@ -220,8 +222,8 @@ static inline enum ps_status h1_run_cut(const struct h1_run *run, h1_cut cut, co
     struct ps_codec *c = NULL;
     uint32_t id;
     const struct ps_codec_limits *limits = run->limits == NULL ? &h1_test_limits : run->limits;
-    enum ps_status st = h1_test_request(&req, run->method == NULL ? "GET" : run->method,
-                                        PS_BODY_NONE, 0);
+    enum ps_status st =
+        h1_test_request(&req, run->method == NULL ? "GET" : run->method, PS_BODY_NONE, 0);
     if (st == PS_OK)
         st = ps_h1_new(&c, limits, NULL);
     if (st == PS_OK)

@@ -1,5 +1,5 @@
-/* What the HTTP/1.1 reader accepts: each scenario whole, cut at every byte, byte by byte, and with each
- * allocation refused. What it refuses is in test_h1_refuse.c. */
+/* What the HTTP/1.1 reader accepts: each scenario whole, cut at every byte, byte by byte, and with
+ * each allocation refused. What it refuses is in test_h1_refuse.c. */
 #include "h1_log.h"
 
 #define OK_LINE "HTTP/1.1 200 OK\r\n"
@@ -32,7 +32,8 @@ static const struct accepted table[] = {
     {"unknown status 999", NULL, "HTTP/1.1 999 ?\r\nContent-Length: 0\r\n\r\n", 0, true,
      "HEAD 1.1 999 ?\n  Content-Length=0\nEND\n"},
     {"order, case and duplicates stay", NULL,
-     OK_LINE "b: 1\r\nA: 2\r\nB: 3\r\nset-cookie: x=1\r\nset-cookie: y\r\nContent-Length: 0\r\n\r\n",
+     OK_LINE
+     "b: 1\r\nA: 2\r\nB: 3\r\nset-cookie: x=1\r\nset-cookie: y\r\nContent-Length: 0\r\n\r\n",
      0, true,
      "HEAD 1.1 200 OK\n  b=1\n  A=2\n  B=3\n  set-cookie=x=1\n  set-cookie=y\n"
      "  Content-Length=0\nEND\n"},
@@ -46,13 +47,12 @@ static const struct accepted table[] = {
      CHUNKED_LOG "BODY hello world\nEND\n"},
     {"no chunk but the last", NULL, CHUNKED "0\r\n\r\n", 0, true, CHUNKED_LOG "END\n"},
     {"hex sizes in both cases, leading zeros", NULL,
-     CHUNKED "a\r\n0123456789\r\n0B\r\n0123456789a\r\n0000000000000001\r\nx\r\n000\r\n\r\n", 0, true,
-     CHUNKED_LOG "BODY 01234567890123456789ax\nEND\n"},
+     CHUNKED "a\r\n0123456789\r\n0B\r\n0123456789a\r\n0000000000000001\r\nx\r\n000\r\n\r\n", 0,
+     true, CHUNKED_LOG "BODY 01234567890123456789ax\nEND\n"},
     {"chunk data that looks like framing", NULL, CHUNKED "9\r\n\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n", 0,
      true, CHUNKED_LOG "BODY \r\n0\r\n\r\n\r\n\nEND\n"},
-    {"chunk extensions are skipped", NULL,
-     CHUNKED "3;a=b;c=\"d\r\nabc\r\n1;\r\nd\r\n0; x\r\n\r\n", 0, true,
-     CHUNKED_LOG "BODY abcd\nEND\n"},
+    {"chunk extensions are skipped", NULL, CHUNKED "3;a=b;c=\"d\r\nabc\r\n1;\r\nd\r\n0; x\r\n\r\n",
+     0, true, CHUNKED_LOG "BODY abcd\nEND\n"},
     {"trailers are apart", NULL, CHUNKED "1\r\na\r\n0\r\nX-Sum: 1\r\nx-b:  2 \r\n\r\n", 0, true,
      CHUNKED_LOG "BODY a\nTRAILERS\n  X-Sum=1\n  x-b=2\nEND\n"},
     {"rule 59: forbidden trailers are dropped", NULL,
@@ -61,16 +61,16 @@ static const struct accepted table[] = {
      0, true, CHUNKED_LOG "TRAILERS\n  X=1\nEND\n"},
     {"nothing but forbidden trailers", NULL, CHUNKED "0\r\nHost: a\r\n\r\n", 0, true,
      CHUNKED_LOG "END\n"},
-    {"coding name in any case", NULL,
-     OK_LINE "transfer-ENCODING:\tChunkeD \r\n\r\n0\r\n\r\n", 0, true,
-     "HEAD 1.1 200 OK\n  transfer-ENCODING=ChunkeD\nEND\n"},
+    {"coding name in any case", NULL, OK_LINE "transfer-ENCODING:\tChunkeD \r\n\r\n0\r\n\r\n", 0,
+     true, "HEAD 1.1 200 OK\n  transfer-ENCODING=ChunkeD\nEND\n"},
 
     {"until close", NULL, OK_LINE "\r\nhello", 'c', false,
      "HEAD 1.1 200 OK\nBODY hello\nEND\nFAIL DISCONNECTED none not processed\n"},
     {"until close, empty", NULL, OK_LINE "\r\n", 'c', false,
      "HEAD 1.1 200 OK\nEND\nFAIL DISCONNECTED none not processed\n"},
     {"until close, still open", NULL, OK_LINE "\r\nhello", 0, false, "HEAD 1.1 200 OK\nBODY hello"},
-    {"a complete body needs no close_notify", NULL, OK_LINE "Content-Length: 2\r\n\r\nab", 'd', false,
+    {"a complete body needs no close_notify", NULL, OK_LINE "Content-Length: 2\r\n\r\nab", 'd',
+     false,
      "HEAD 1.1 200 OK\n  Content-Length=2\nBODY ab\nEND\nFAIL DISCONNECTED none not processed\n"},
 
     {"HEAD has no body", "HEAD", OK_LINE "Content-Length: 5\r\n\r\n", 0, true,
@@ -87,21 +87,20 @@ static const struct accepted table[] = {
     {"304 with the length of what was not sent", NULL,
      "HTTP/1.1 304 N\r\nContent-Length: 500\r\n\r\n", 0, true,
      "HEAD 1.1 304 N\n  Content-Length=500\nEND\n"},
-    {"2xx to CONNECT has no body whatever it says", "CONNECT",
-     OK_LINE "Content-Length: 5\r\n\r\n", 0, false, "HEAD 1.1 200 OK\n  Content-Length=5\nEND\n"},
-    {"a refusal of CONNECT has one", "CONNECT",
-     "HTTP/1.1 407 P\r\nContent-Length: 2\r\n\r\nno", 0, true,
-     "HEAD 1.1 407 P\n  Content-Length=2\nBODY no\nEND\n"},
+    {"2xx to CONNECT has no body whatever it says", "CONNECT", OK_LINE "Content-Length: 5\r\n\r\n",
+     0, false, "HEAD 1.1 200 OK\n  Content-Length=5\nEND\n"},
+    {"a refusal of CONNECT has one", "CONNECT", "HTTP/1.1 407 P\r\nContent-Length: 2\r\n\r\nno", 0,
+     true, "HEAD 1.1 407 P\n  Content-Length=2\nBODY no\nEND\n"},
 
     {"rule 77: interim heads", NULL,
-     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
-     OK_LINE "Content-Length: 1\r\n\r\nx",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: "
+     "a\r\n\r\n" OK_LINE "Content-Length: 1\r\n\r\nx",
      0, true,
      "INFO 1.1 100 Continue\nINFO 1.1 100 C\nINFO 1.1 103 Early Hints\n  Link=a\n"
      "HEAD 1.1 200 OK\n  Content-Length=1\nBODY x\nEND\n"},
     {"framing and close of an interim head mean nothing later", NULL,
-     "HTTP/1.1 102 P\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" CHUNKED "0\r\n\r\n", 0, true,
-     "INFO 1.1 102 P\n  Connection=close\n  Content-Length=0\n" CHUNKED_LOG "END\n"},
+     "HTTP/1.1 102 P\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" CHUNKED "0\r\n\r\n", 0,
+     true, "INFO 1.1 102 P\n  Connection=close\n  Content-Length=0\n" CHUNKED_LOG "END\n"},
 
     {"rule 78: close", NULL, OK_LINE "Connection: close\r\nContent-Length: 0\r\n\r\n", 0, false,
      "HEAD 1.1 200 OK\n  Connection=close\n  Content-Length=0\nEND\n"},

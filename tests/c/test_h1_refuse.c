@@ -1,8 +1,12 @@
-/* What the HTTP/1.1 reader refuses, and with which status and phase: malformed status lines, fields,
- * framings and chunks, early ends, excess. Each is run whole, cut at every byte, and byte by byte. */
+/* What the HTTP/1.1 reader refuses, and with which status and phase: malformed status lines,
+ * fields, framings and chunks, early ends, excess. Each is run whole, cut at every byte, and byte
+ * by byte. */
 #include "h1_log.h"
 
-#define W(s) {(const uint8_t *)(s), sizeof(s) - 1} /* with embedded NULs */
+#define W(s)                                                                                       \
+    {                                                                                              \
+        (const uint8_t *)(s), sizeof(s) - 1                                                        \
+    } /* with embedded NULs */
 #define OK_LINE "HTTP/1.1 200 OK\r\n"
 #define LEN0 "Content-Length: 0\r\n\r\n"
 #define CHUNKED OK_LINE "Transfer-Encoding: chunked\r\n\r\n"
@@ -16,7 +20,8 @@ struct refused {
     enum ps_status status;
 };
 
-static const struct refused status_lines[] = { /* rule 67 */
+static const struct refused status_lines[] = {
+    /* rule 67 */
     {"another protocol", W("SSH-2.0-OpenSSH_9.6\r\n"), HEAD, PS_PROTOCOL},
     {"one wrong byte is enough", W("I"), HEAD, PS_PROTOCOL},
     {"an h2 SETTINGS frame", W("\0\0\x12\x04\0\0\0\0\0"), HEAD, PS_PROTOCOL},
@@ -67,7 +72,8 @@ static const struct refused status_lines[] = { /* rule 67 */
      PS_PROTOCOL},
 };
 
-static const struct refused fields[] = { /* rules 68, 69 */
+static const struct refused fields[] = {
+    /* rules 68, 69 */
     {"obs-fold", W(OK_LINE "A: b\r\n c\r\n" LEN0), HEAD, PS_PROTOCOL},
     {"obs-fold with a tab", W(OK_LINE "A: b\r\n\tc\r\n" LEN0), HEAD, PS_PROTOCOL},
     {"obs-fold of the length", W(OK_LINE "Content-Length:\r\n 5\r\n\r\nhello"), HEAD, PS_PROTOCOL},
@@ -105,7 +111,8 @@ static const struct refused fields[] = { /* rules 68, 69 */
     {"CR X ends the head", W(OK_LINE "Content-Length: 0\r\n\rX\r\n"), HEAD, PS_PROTOCOL},
 };
 
-static const struct refused framings[] = { /* rules 70, 71, 72 */
+static const struct refused framings[] = {
+    /* rules 70, 71, 72 */
     {"TE and CL", W(OK_LINE "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"), HEAD,
      PS_PROTOCOL},
     {"CL and TE", W(OK_LINE "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), HEAD,
@@ -167,7 +174,8 @@ static const struct refused framings[] = { /* rules 70, 71, 72 */
     {"bad coding in a 204", W("HTTP/1.1 204 N\r\nTransfer-Encoding: x\r\n\r\n"), HEAD, PS_PROTOCOL},
 };
 
-static const struct refused chunks[] = { /* rule 73 */
+static const struct refused chunks[] = {
+    /* rule 73 */
     {"empty size line", W(CHUNKED "\r\n5\r\nhello\r\n"), BODY, PS_PROTOCOL},
     {"size g", W(CHUNKED "g\r\n"), BODY, PS_PROTOCOL},
     {"size 0x5", W(CHUNKED "0x5\r\nhello\r\n"), BODY, PS_PROTOCOL},
@@ -205,10 +213,12 @@ static const struct refused chunks[] = { /* rule 73 */
     {"trailer without a colon", W(CHUNKED "0\r\nabc\r\n\r\n"), BODY, PS_PROTOCOL},
     {"folded trailer", W(CHUNKED "0\r\nA: b\r\n c\r\n\r\n"), BODY, PS_PROTOCOL},
     {"trailer with a space before the colon", W(CHUNKED "0\r\nA : b\r\n\r\n"), BODY, PS_PROTOCOL},
-    {"rule 59: pseudo field as a trailer", W(CHUNKED "0\r\n:status: 200\r\n\r\n"), BODY, PS_PROTOCOL},
+    {"rule 59: pseudo field as a trailer", W(CHUNKED "0\r\n:status: 200\r\n\r\n"), BODY,
+     PS_PROTOCOL},
     {"bare LF after a trailer", W(CHUNKED "0\r\nA: b\n\r\n"), BODY, PS_PROTOCOL},
     {"NUL in a trailer", W(CHUNKED "0\r\nA: \0\r\n\r\n"), BODY, PS_PROTOCOL},
-    {"forbidden trailers are still checked", W(CHUNKED "0\r\nHost: \x01\r\n\r\n"), BODY, PS_PROTOCOL},
+    {"forbidden trailers are still checked", W(CHUNKED "0\r\nHost: \x01\r\n\r\n"), BODY,
+     PS_PROTOCOL},
 };
 
 /* Run with a clean close after them; rule 74 makes each of them truncated, whatever came before. */
@@ -236,13 +246,14 @@ static const struct refused ends[] = {
     {"inside a trailer", W(CHUNKED "0\r\nA: b"), BODY, PS_TRUNCATED},
 };
 
-static const struct refused excess[] = { /* with small_limits */
+static const struct refused excess[] = {
+    /* with small_limits */
     {"status line", W("HTTP/1.1 200 0123456789012345678901234567890123456789\r\n\r\n"), HEAD,
      PS_LIMIT},
-    {"endless status line", W("HTTP/1.1 200 012345678901234567890123456789012345678901234567"), HEAD,
-     PS_LIMIT},
-    {"header line", W(OK_LINE "A: 01234567890123456789012345678901234567890123456789\r\n\r\n"), HEAD,
-     PS_LIMIT},
+    {"endless status line", W("HTTP/1.1 200 012345678901234567890123456789012345678901234567"),
+     HEAD, PS_LIMIT},
+    {"header line", W(OK_LINE "A: 01234567890123456789012345678901234567890123456789\r\n\r\n"),
+     HEAD, PS_LIMIT},
     {"endless header line", W(OK_LINE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), HEAD,
      PS_LIMIT},
     {"number of fields", W(OK_LINE "A:b\r\nA:b\r\nA:b\r\nA:b\r\nA:b\r\n\r\n"), HEAD, PS_LIMIT},

@@ -1,5 +1,6 @@
-/* The HTTP/1.1 writer: the exact bytes of heads and framed bodies, pulled whole and one byte at a time;
- * lengths that disagree; the bounded queue; 100-continue (rule 66) and early responses (rule 62). */
+/* The HTTP/1.1 writer: the exact bytes of heads and framed bodies, pulled whole and one byte at a
+ * time; lengths that disagree; the bounded queue; 100-continue (rule 66) and early responses (rule
+ * 62). */
 #include "h1_log.h"
 
 struct written {
@@ -12,47 +13,94 @@ struct written {
 };
 
 static const struct written table[] = {
-    {.name = "GET", .method = "GET", .url = "http://a.example/b?c", .wire =
-     "GET /b?c HTTP/1.1\r\nHost: a.example\r\n\r\n"},
-    {.name = "order, case and duplicates stay", .method = "GET", .url = "http://a:81",
-     .fields = {"X-b", "1", "accept", "*/*", "x-B", "", "Connection", "keep-alive"}, .wire =
-     "GET / HTTP/1.1\r\nHost: a:81\r\nX-b: 1\r\naccept: */*\r\nx-B: \r\nConnection: keep-alive\r\n\r\n"},
-    {.name = "the caller's Host comes first", .method = "GET", .url = "http://a",
-     .fields = {"X", "1", "Host", "b"}, .wire = "GET / HTTP/1.1\r\nHost: b\r\nX: 1\r\n\r\n"},
-    {.name = "HEAD", .method = "HEAD", .url = "http://a", .wire = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"},
-    {.name = "DELETE", .method = "DELETE", .url = "http://a",
+    {.name = "GET",
+     .method = "GET",
+     .url = "http://a.example/b?c",
+     .wire = "GET /b?c HTTP/1.1\r\nHost: a.example\r\n\r\n"},
+    {.name = "order, case and duplicates stay",
+     .method = "GET",
+     .url = "http://a:81",
+     .fields = {"X-b", "1", "accept", "*/*", "x-B", "", "Connection", "keep-alive"},
+     .wire = "GET / HTTP/1.1\r\nHost: a:81\r\nX-b: 1\r\naccept: */*\r\nx-B: \r\nConnection: "
+             "keep-alive\r\n\r\n"},
+    {.name = "the caller's Host comes first",
+     .method = "GET",
+     .url = "http://a",
+     .fields = {"X", "1", "Host", "b"},
+     .wire = "GET / HTTP/1.1\r\nHost: b\r\nX: 1\r\n\r\n"},
+    {.name = "HEAD",
+     .method = "HEAD",
+     .url = "http://a",
+     .wire = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {.name = "DELETE",
+     .method = "DELETE",
+     .url = "http://a",
      .wire = "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n"},
-    {.name = "DELETE with the caller's length 0", .method = "DELETE", .url = "http://a",
+    {.name = "DELETE with the caller's length 0",
+     .method = "DELETE",
+     .url = "http://a",
      .fields = {"content-length", "0"},
      .wire = "DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"},
-    {.name = "POST without a body", .method = "POST", .url = "http://a",
+    {.name = "POST without a body",
+     .method = "POST",
+     .url = "http://a",
      .wire = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"},
-    {.name = "PUT without a body", .method = "PUT", .url = "http://a",
+    {.name = "PUT without a body",
+     .method = "PUT",
+     .url = "http://a",
      .wire = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"},
-    {.name = "PATCH without a body", .method = "PATCH", .url = "http://a",
+    {.name = "PATCH without a body",
+     .method = "PATCH",
+     .url = "http://a",
      .wire = "PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"},
-    {.name = "an expectation without a body is not sent", .method = "POST", .url = "http://a",
+    {.name = "an expectation without a body is not sent",
+     .method = "POST",
+     .url = "http://a",
      .fields = {"Expect", "100-continue", "X", "y"},
      .wire = "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 0\r\n\r\n"},
-    {.name = "fixed body", .method = "POST", .url = "http://a", .kind = PS_BODY_FIXED,
-     .body_bytes = 5, .pieces = {"he", "", "llo"},
+    {.name = "fixed body",
+     .method = "POST",
+     .url = "http://a",
+     .kind = PS_BODY_FIXED,
+     .body_bytes = 5,
+     .pieces = {"he", "", "llo"},
      .wire = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"},
-    {.name = "fixed body of a GET", .method = "GET", .url = "http://a", .kind = PS_BODY_FIXED,
-     .body_bytes = 1, .pieces = {"x"},
+    {.name = "fixed body of a GET",
+     .method = "GET",
+     .url = "http://a",
+     .kind = PS_BODY_FIXED,
+     .body_bytes = 1,
+     .pieces = {"x"},
      .wire = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"},
-    {.name = "chunks", .method = "POST", .url = "http://a", .kind = PS_BODY_STREAM,
-     .pieces = {"hello", "", "0123456789abcdef", "x"}, .wire =
-     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-     "5\r\nhello\r\n10\r\n0123456789abcdef\r\n1\r\nx\r\n0\r\n\r\n"},
-    {.name = "no chunk but the last", .method = "GET", .url = "http://a", .kind = PS_BODY_STREAM,
+    {.name = "chunks",
+     .method = "POST",
+     .url = "http://a",
+     .kind = PS_BODY_STREAM,
+     .pieces = {"hello", "", "0123456789abcdef", "x"},
+     .wire = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "5\r\nhello\r\n10\r\n0123456789abcdef\r\n1\r\nx\r\n0\r\n\r\n"},
+    {.name = "no chunk but the last",
+     .method = "GET",
+     .url = "http://a",
+     .kind = PS_BODY_STREAM,
      .wire = "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-    {.name = "the caller's chunked is not repeated", .method = "POST", .url = "http://a",
-     .fields = {"transfer-encoding", "chunked"}, .kind = PS_BODY_STREAM, .pieces = {"a"}, .wire =
-     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
-    {.name = "a stream with a length is not chunked", .method = "POST", .url = "http://a",
-     .fields = {"Content-Length", "3"}, .kind = PS_BODY_STREAM, .pieces = {"a", "bc"},
+    {.name = "the caller's chunked is not repeated",
+     .method = "POST",
+     .url = "http://a",
+     .fields = {"transfer-encoding", "chunked"},
+     .kind = PS_BODY_STREAM,
+     .pieces = {"a"},
+     .wire = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+    {.name = "a stream with a length is not chunked",
+     .method = "POST",
+     .url = "http://a",
+     .fields = {"Content-Length", "3"},
+     .kind = PS_BODY_STREAM,
+     .pieces = {"a", "bc"},
      .wire = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"},
-    {.name = "rule 64: only the path is sent", .method = "GET", .url = "https://a/b#secret",
+    {.name = "rule 64: only the path is sent",
+     .method = "GET",
+     .url = "https://a/b#secret",
      .wire = "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"},
 };
 
@@ -163,7 +211,8 @@ struct fixture {
 
 static struct fixture open_post(enum ps_body_kind kind, uint64_t body_bytes, bool expects)
 {
-    struct written w = {.method = "POST", .url = "http://a", .kind = kind, .body_bytes = body_bytes};
+    struct written w = {
+        .method = "POST", .url = "http://a", .kind = kind, .body_bytes = body_bytes};
     struct fixture f = {0};
     if (expects) {
         w.fields[0] = "Expect";
@@ -190,7 +239,8 @@ static void feed_str(struct fixture *f, const char *s)
 }
 
 /* Sends a string; checks the status and how much was taken. */
-static void send_str(struct fixture *f, const char *s, bool end, enum ps_status wanted, size_t taken)
+static void send_str(struct fixture *f, const char *s, bool end, enum ps_status wanted,
+                     size_t taken)
 {
     size_t n = 99;
     struct ps_err err = {0};
@@ -268,7 +318,8 @@ static void the_queue_is_bounded(void)
     close_fixture(&f);
 }
 
-/* However full the queue is, the end of a stream fits: send("", end) cannot be refused in silence. */
+/* However full the queue is, the end of a stream fits: send("", end) cannot be refused in silence.
+ */
 static void the_last_chunk_always_fits(void)
 {
     static uint8_t data[70000];
@@ -376,7 +427,8 @@ static void a_whole_answer_to_half_a_request_ends_the_connection(void)
     close_fixture(&f);
 }
 
-/* A refusal after the whole body was queued changes nothing: what is queued is pulled, then reuse. */
+/* A refusal after the whole body was queued changes nothing: what is queued is pulled, then reuse.
+ */
 static void the_next_exchange_waits_for_the_queue(void)
 {
     struct fixture f = open_post(PS_BODY_FIXED, 3, false);

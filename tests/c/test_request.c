@@ -2,7 +2,10 @@
 #include "proto/request.h"
 #include "t.h"
 
-#define W(s) {(const uint8_t *)(s), sizeof(s) - 1}
+#define W(s)                                                                                       \
+    {                                                                                              \
+        (const uint8_t *)(s), sizeof(s) - 1                                                        \
+    }
 
 static struct ps_request *new_request(const char *method, const char *text)
 {
@@ -40,9 +43,9 @@ static void targets_and_authorities(void)
 
 static void methods(void)
 {
-    static const struct ps_bytes bad[] = {W(""),       W("GE T"), W("GET "), W("GET\r\nX: y"),
-                                          W("GET\0"),  W("G/T"),  W("G(T"),  W("GET\xc3"),
-                                          W("GET:"),   W("\tGET")};
+    static const struct ps_bytes bad[] = {W(""),      W("GE T"), W("GET "), W("GET\r\nX: y"),
+                                          W("GET\0"), W("G/T"),  W("G(T"),  W("GET\xc3"),
+                                          W("GET:"),  W("\tGET")};
     struct ps_url url;
     T_EQ(ps_url_split(&url, ps_bytes_str("http://a"), NULL), PS_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -54,11 +57,11 @@ static void methods(void)
         const char *method;
         bool is_idempotent, is_head, is_connect;
     } good[] = {
-        {"GET", true, false, false},    {"HEAD", true, true, false},
-        {"PUT", true, false, false},    {"DELETE", true, false, false},
+        {"GET", true, false, false},     {"HEAD", true, true, false},
+        {"PUT", true, false, false},     {"DELETE", true, false, false},
         {"OPTIONS", true, false, false}, {"TRACE", true, false, false},
-        {"POST", false, false, false},  {"PATCH", false, false, false},
-        {"get", false, false, false},   {"head", false, false, false},
+        {"POST", false, false, false},   {"PATCH", false, false, false},
+        {"get", false, false, false},    {"head", false, false, false},
         {"CONNECT", false, false, true}, {"M-SEARCH", false, false, false},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -195,8 +198,8 @@ static void a_value_that_slipped_into_a_name_is_not_shown(void)
 
 static void targets_verbatim(void)
 {
-    static const struct ps_bytes bad[] = {W(""), W("/a b"), W("/a\r\n"), W("/\0"), W("/\xc3\xa9"),
-                                          W("/\x7f")};
+    static const struct ps_bytes bad[] = {W(""),    W("/a b"),      W("/a\r\n"),
+                                          W("/\0"), W("/\xc3\xa9"), W("/\x7f")};
     struct ps_request *r = new_request("OPTIONS", "http://a/x");
     T_EQ(ps_request_set_target(r, ps_bytes_str("*"), NULL), PS_OK);
     T_STR(r->target, "*");

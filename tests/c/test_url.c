@@ -75,7 +75,9 @@ static const struct refused bad[] = {
     {"http://a/\r\nHost: b", PS_BAD_URL},
     {"http://a/\x7f", PS_BAD_URL},
     {"http://a/#\xc3\xa9", PS_BAD_URL},
-    {"http://b\xc3\xbc" "cher.example", PS_BAD_URL},
+    {"http://b\xc3\xbc"
+     "cher.example",
+     PS_BAD_URL},
     {"http://user@a", PS_BAD_URL},
     {"http://user:secret@a/", PS_BAD_URL},
     {"http://@a", PS_BAD_URL},

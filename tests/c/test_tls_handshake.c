@@ -20,7 +20,7 @@ static void info_tells_version_and_cipher(void)
     for (size_t i = 0; i < 2; i++) {
         struct pair p;
         struct ps_tls_info info;
-        open_pair(&p, cases[i].version);
+        pair_open(&p, cases[i].version);
         ps_tls_link_info(&p.link, &info);
         T_STR(info.version, cases[i].name);
         T_CHECK(strstr(info.cipher, "GCM") != NULL || strstr(info.cipher, "POLY1305") != NULL);
@@ -39,7 +39,7 @@ static void tls_1_1_is_refused(void)
                                          .max_version = TLS1_1_VERSION,
                                          .ciphers = "ALL"};
     struct pair p;
-    T_EQ(meet(&p, &settings, &wants, &api, 0), PS_TLS_FAILED);
+    T_EQ(pair_meet(&p, &settings, &wants, &api, 0), PS_TLS_FAILED);
     T_EQ(p.err.phase, PS_PHASE_TLS);
     pair_wants_text(&p.err, "api.example refused TLS: alert 70, protocol version");
     pair_wants_text(&p.err, "TLS 1.2 is the lowest");
@@ -52,7 +52,7 @@ static void min_version_tls_1_3_refuses_1_2(void)
     settings.min_version = TLS1_3_VERSION;
     const struct fake_tls_wants wants = {.leaf = &pair_leaf, .max_version = TLS1_2_VERSION};
     struct pair p;
-    T_EQ(meet(&p, &settings, &wants, &api, 0), PS_TLS_FAILED);
+    T_EQ(pair_meet(&p, &settings, &wants, &api, 0), PS_TLS_FAILED);
     pair_fini(&p);
 }
 
@@ -63,7 +63,7 @@ static void appendix_a_suites_are_not_offered(void)
     const struct fake_tls_wants wants = {
         .leaf = &pair_leaf, .max_version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA256"};
     struct pair p;
-    T_EQ(meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
+    T_EQ(pair_meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
     pair_wants_text(&p.err, "alert 40, handshake failure; no cipher");
     pair_fini(&p);
 }
@@ -76,10 +76,10 @@ static void appendix_a_suites_are_refused_for_h2_alone(void)
     struct fake_tls_wants wants = {
         .leaf = &pair_leaf, .max_version = TLS1_2_VERSION, .alpn = "http/1.1"};
     struct pair p;
-    T_EQ(meet(&p, &settings, &wants, &api_h2, 0), PS_OK);
+    T_EQ(pair_meet(&p, &settings, &wants, &api_h2, 0), PS_OK);
     pair_fini(&p);
     wants.alpn = "h2";
-    T_EQ(meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
+    T_EQ(pair_meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
     T_CHECK(!p.link.open);
     pair_wants_text(&p.err, "ECDHE-ECDSA-AES128-SHA256, which HTTP/2 forbids");
     pair_fini(&p);
@@ -107,7 +107,8 @@ static void alpn_each_answer(void)
         const struct fake_tls_wants wants = {.leaf = &pair_leaf, .alpn = cases[i].answer};
         struct pair p;
         struct ps_tls_info info;
-        T_EQ(meet(&p, &settings, &wants, cases[i].offers ? &api_h2 : &api, 0), cases[i].status);
+        T_EQ(pair_meet(&p, &settings, &wants, cases[i].offers ? &api_h2 : &api, 0),
+             cases[i].status);
         T_EQ(p.link.open, cases[i].status == PS_OK);
         ps_tls_link_info(&p.link, &info);
         T_STR(info.alpn, cases[i].info);
@@ -120,7 +121,7 @@ static void alpn_refusal_is_explained(void)
     struct ps_tls_settings settings = pair_settings();
     const struct fake_tls_wants wants = {.leaf = &pair_leaf, .alpn_refuses = true};
     struct pair p;
-    T_EQ(meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
+    T_EQ(pair_meet(&p, &settings, &wants, &api_h2, 0), PS_TLS_FAILED);
     pair_wants_text(&p.err, "alert 120, no application protocol; it speaks none");
     pair_fini(&p);
 }
@@ -137,7 +138,7 @@ static void malformed_alpn_is_the_callers_mistake(void)
         struct pair p;
         const struct ps_tls_peer peer = {
             .name = "api.example", .alpn = (const uint8_t *)cases[i].bytes, .alpn_n = cases[i].n};
-        T_EQ(meet(&p, &settings, &wants, &peer, 0), PS_INVALID);
+        T_EQ(pair_meet(&p, &settings, &wants, &peer, 0), PS_INVALID);
         pair_fini(&p);
     }
 }
@@ -151,7 +152,8 @@ static void sni_is_sent_for_dns_names_only(void)
     const struct fake_tls_wants wants = {.leaf = &pair_leaf};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct pair p;
-        T_EQ(meet(&p, &settings, &wants, &(struct ps_tls_peer){.name = cases[i].name}, 0), PS_OK);
+        T_EQ(pair_meet(&p, &settings, &wants, &(struct ps_tls_peer){.name = cases[i].name}, 0),
+             PS_OK);
         const char *sent = SSL_get_servername(p.server.ssl, TLSEXT_NAMETYPE_host_name);
         T_CHECK((sent == NULL) == (cases[i].sent == NULL));
         if (sent != NULL)
@@ -224,7 +226,7 @@ static enum ps_status meet_and_read(struct pair *p, const struct ps_tls_settings
 {
     uint8_t got[8];
     size_t n;
-    enum ps_status st = meet(p, settings, wants, &api, 0);
+    enum ps_status st = pair_meet(p, settings, wants, &api, 0);
     return st == PS_OK ? pair_read(p, got, sizeof got, &n) : st;
 }
 
@@ -295,7 +297,7 @@ static void keylog_is_written_only_when_asked(void)
     struct pair p;
     fake_file_make(path, "# before\n");
     settings.keylog_file = path;
-    T_EQ(meet(&p, &settings, &wants, &api, 0), PS_OK);
+    T_EQ(pair_meet(&p, &settings, &wants, &api, 0), PS_OK);
     pair_fini(&p);
     FILE *f = fopen(path, "r");
     size_t n = fread(text, 1, sizeof text - 1, f);
@@ -306,7 +308,7 @@ static void keylog_is_written_only_when_asked(void)
     T_CHECK(strstr(text, "\nCLIENT_TRAFFIC_SECRET_0 ") != NULL);
     T_CHECK(text[n - 1] == '\n');
     settings.keylog_file = NULL;
-    T_EQ(meet(&p, &settings, &wants, &api, 0), PS_OK);
+    T_EQ(pair_meet(&p, &settings, &wants, &api, 0), PS_OK);
     pair_fini(&p);
     T_CHECK(access(path, F_OK) != 0);
 }

@@ -71,7 +71,7 @@ static void a_mebibyte_each_way(void)
     for (size_t i = 0; i < 3; i++)
         for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
             struct pair p;
-            open_pair(&p, version);
+            pair_open(&p, version);
             T_EQ(send_mib(&p, bytes, got), PS_OK);
             memset(got, 0, MIB);
             T_EQ(receive_mib(&p, bytes, got, feeds[i]), PS_OK);
@@ -88,7 +88,7 @@ static void handshake_one_byte_at_a_time(void)
         const struct fake_tls_wants wants = {
             .leaf = &pair_leaf, .min_version = version, .max_version = version};
         struct pair p;
-        T_EQ(meet(&p, &settings, &wants, &api, 1), PS_OK);
+        T_EQ(pair_meet(&p, &settings, &wants, &api, 1), PS_OK);
         T_CHECK(p.link.open && p.server.open);
         pair_fini(&p);
     }
@@ -100,7 +100,7 @@ static void read_gives_what_arrived_and_no_more(void)
     uint8_t got[64];
     size_t n;
     bool moved = false;
-    open_pair(&p, 0);
+    pair_open(&p, 0);
     T_EQ(pair_read(&p, got, sizeof got, &n), PS_OK);
     T_EQ(n, 0);
     fake_tls_write(&p.server, "hello ", 6);
@@ -118,7 +118,7 @@ static void pull_stops_at_the_buffers_limit(void)
 {
     struct pair p;
     struct ps_buf small;
-    open_pair(&p, 0);
+    pair_open(&p, 0);
     ps_buf_init(&small, 100);
     T_EQ(ps_tls_link_write(&p.link, ps_bytes_of(both_alpn, 0), &p.err), PS_OK);
     T_EQ(ps_tls_link_pending(&p.link), 0);
@@ -143,7 +143,7 @@ static void close_notify_is_seen_after_the_data(void)
     uint8_t got[16];
     size_t n;
     bool moved = false;
-    open_pair(&p, 0);
+    pair_open(&p, 0);
     fake_tls_write(&p.server, "bye", 3);
     SSL_shutdown(p.server.ssl);
     T_EQ(pair_back(&p, &moved), PS_OK);
@@ -166,7 +166,7 @@ static void close_queues_close_notify_once(void)
     bool moved = false;
     uint8_t got[4];
     size_t n;
-    open_pair(&p, 0);
+    pair_open(&p, 0);
     ps_tls_link_close(&p.link);
     size_t queued = ps_tls_link_pending(&p.link);
     T_CHECK(queued > 0);
@@ -206,7 +206,7 @@ static void bytes_before_a_failure_are_given_first(void)
     uint8_t cipher[512], got[64];
     size_t n;
     struct ps_err err;
-    open_pair(&p, 0);
+    pair_open(&p, 0);
     fake_tls_pull(&p.server, cipher, sizeof cipher);
     fake_tls_write(&p.server, "good", 4);
     fake_tls_write(&p.server, "bad", 3);
@@ -250,7 +250,7 @@ static void renegotiation_is_declined(void)
     uint8_t got[8];
     size_t n;
     bool moved = false;
-    open_pair(&p, TLS1_2_VERSION);
+    pair_open(&p, TLS1_2_VERSION);
     SSL_renegotiate(p.server.ssl);
     SSL_do_handshake(p.server.ssl); /* queues HelloRequest */
     T_EQ(pair_back(&p, &moved), PS_OK);
@@ -269,7 +269,7 @@ static void key_updates_are_followed(void)
     uint8_t got[8];
     size_t n;
     bool moved = false;
-    open_pair(&p, TLS1_3_VERSION);
+    pair_open(&p, TLS1_3_VERSION);
     T_EQ(SSL_key_update(p.server.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
     fake_tls_write(&p.server, "after", 5);
     T_EQ(pair_back(&p, &moved), PS_OK);

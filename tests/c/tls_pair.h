@@ -124,9 +124,9 @@ static inline enum ps_status pair_read(struct pair *p, uint8_t *to, size_t cap, 
 }
 
 /* A handshake of these two; the pair is to be ended by the caller. */
-static inline enum ps_status meet(struct pair *p, const struct ps_tls_settings *settings,
-                                  const struct fake_tls_wants *wants,
-                                  const struct ps_tls_peer *peer, size_t piece_bytes)
+static inline enum ps_status pair_meet(struct pair *p, const struct ps_tls_settings *settings,
+                                       const struct fake_tls_wants *wants,
+                                       const struct ps_tls_peer *peer, size_t piece_bytes)
 {
     SSL_CTX *server = fake_tls_ctx(wants);
     struct ps_tls_config *config = pair_config(settings);
@@ -137,12 +137,12 @@ static inline enum ps_status meet(struct pair *p, const struct ps_tls_settings *
     return st == PS_OK ? pair_shake(p) : st;
 }
 
-static inline void open_pair(struct pair *p, int version)
+static inline void pair_open(struct pair *p, int version)
 {
     struct ps_tls_settings settings = pair_settings();
     const struct fake_tls_wants wants = {
         .leaf = &pair_leaf, .min_version = version, .max_version = version};
-    T_EQ(meet(p, &settings, &wants, &(struct ps_tls_peer){.name = "api.example"}, 0), PS_OK);
+    T_EQ(pair_meet(p, &settings, &wants, &(struct ps_tls_peer){.name = "api.example"}, 0), PS_OK);
     T_CHECK(p->link.open && p->server.open);
 }
 

@@ -1,0 +1,97 @@
+# penstock -- every task of a developer and of CI. `make` alone prints this list.
+SHELL        := /bin/bash
+.SHELLFLAGS  := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+JOBS   ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+FUZZ_S ?= 600
+ARGS   ?=
+
+# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer.
+APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light ca-certificates
+# The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
+TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
+            tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+help:
+	@echo "make TARGET [VARIABLE=value]"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+deps: $(VENV)/.deps ## install what is missing: Debian packages (apt-get), .venv, test tools
+
+build: $(VENV)/.installed ## compile the extension in place; only what changed
+	@$(PY) setup.py --quiet build_ext --inplace
+
+run: deps build ## a short demonstration against a local server
+	@$(PY) -m penstock.demo
+
+test: deps ## everything CI checks: lint, C under ASan and TSan, Python
+	@.ci/steps build lint test-c test-tsan test-py
+
+lint: lint-python lint-house ## ruff, mypy --strict, the house rules (rooms, sizes, docs)
+
+lint-python: $(VENV)/.deps
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "ruff: run 'make format'"; exit 1; }
+	@$(VENV)/bin/mypy --no-error-summary python/penstock
+
+lint-house: $(VENV)/.deps
+	@$(PY) -m pytest -q tests/house
+
+format: $(VENV)/.deps ## format the Python files
+	@$(VENV)/bin/ruff check --quiet --fix . || true
+	@$(VENV)/bin/ruff format --quiet .
+
+test-c: ## C tests under ASan + UBSan; one: make test-c T=test_h1_read
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c all
+	@$(MAKE) --no-print-directory -s -C tests/c check $(if $(T),T="$(T)")
+
+test-tsan: ## C tests of the two-thread rooms under TSan
+	@$(if $(or $(T),$(TSAN_T)),$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=thread \
+	    check T="$(or $(T),$(TSAN_T))",echo "no test of a two-thread room yet")
+
+test-py: build ## pytest without the slow ones; ARGS="-k name" goes to pytest
+	@$(PY) -m pytest -q -m "not slow" --ignore=tests/house $(ARGS)
+
+test-slow: build ## pytest, only what takes more than 30 s
+	@$(PY) -m pytest -q -m slow $(ARGS)
+
+build-san: $(VENV)/.installed ## a package built for SAN=thread or SAN=address in build/py-$SAN
+	@PENSTOCK_SANITIZE=$(or $(SAN),address) $(PY) setup.py --quiet build_py build_ext --build-lib build/py-$(or $(SAN),address)
+	@cp -r python/penstock build/py-$(or $(SAN),address)/
+	@PENSTOCK_SANITIZE=$(or $(SAN),address) $(PY) setup.py --quiet build_ext --build-lib build/py-$(or $(SAN),address)
+
+fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c fuzz
+	@for t in $(FUZZERS); do \
+	    echo "== $$t ($(FUZZ_S) s)"; mkdir -p build/corpus/$$t build/findings; \
+	    build/c-address,undefined/$$t -max_total_time=$(FUZZ_S) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=build/findings/$$t- build/corpus/$$t $$(ls -d tests/fuzz/corpus/$$t 2>/dev/null); \
+	done
+
+bench: $(VENV)/.bench build ## the benchmarks; ARGS="small_unary --rounds 5"
+	@$(PY) -m bench $(ARGS)
+
+clean: ## remove what was built; .venv stays
+	rm -rf build dist bench/out .pytest_cache .mypy_cache .ruff_cache python/*.egg-info
+	find python tests bench -name '*.so' -delete -o -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.deps: pyproject.toml .ci/deps
+	@.ci/deps "$(PYTHON)" "$(VENV)" $(APT)
+	@.ci/extra "$(PY)" test
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.deps
+	@.ci/extra "$(PY)" bench
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml setup.py $(VENV)/.deps
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help deps build run test lint lint-python lint-house format test-c test-tsan test-py test-slow \
+        build-san fuzz bench clean

@@ -29,8 +29,11 @@ struct ps_tls_settings {
     bool partial_chain;
     bool x509_strict;
     const char *keylog_file;  /* NSS key log, appended; only when the caller asks */
-    void *borrowed_ctx;       /* an SSL_CTX* of Python's ssl module that shares our libssl: used as it is
-                               * (verify, CA, versions... are its own), a reference is taken */
+
+    /* An SSL_CTX* of Python's ssl module that shares our libssl: used as it is (verify, CA,
+     * versions... are its own; of the settings above only check_hostname counts). A reference is
+     * taken. */
+    void *borrowed_ctx;
 };
 
 struct ps_tls_config;
@@ -41,8 +44,9 @@ PS_CHECK enum ps_status ps_tls_config_new(struct ps_tls_config **out,
 struct ps_tls_config *ps_tls_config_ref(struct ps_tls_config *c);
 void ps_tls_config_unref(struct ps_tls_config *c); /* accepts NULL */
 
-/* Why this SSL_CTX cannot be used as it is (a key log, verify or message callback that needs Python), as
- * a sentence; NULL when it can. */
+/* Why this SSL_CTX cannot be used as it is (a key log, verify, info, session or client certificate
+ * callback that needs Python), as a sentence; NULL when it can. A message callback cannot be seen
+ * from outside; links take it off their own SSL. Links ask again: the owner may add one later. */
 const char *ps_tls_config_borrow_objection(void *ssl_ctx);
 
 /* Facts of an SSL_CTX, to compare with what Python reports before trusting the pointer. */

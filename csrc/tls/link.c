@@ -12,6 +12,11 @@
 #include "tls/link_parts.h"
 #include "tls/tls_err.h"
 
+enum {
+    BIO_KEEP_BYTES = 32768, /* memory that an empty BIO may hold */
+    SMALL_BYTES = 4096,     /* a transfer of less than this is no bulk */
+};
+
 /* Ends the link; the first reason stays. Returns it. */
 static enum ps_status fail_with(struct ps_tls_link *l, const struct ps_err *why, struct ps_err *err)
 {
@@ -24,9 +29,16 @@ static enum ps_status fail_with(struct ps_tls_link *l, const struct ps_err *why,
     return parts->why.status;
 }
 
-static enum ps_status told_before(const struct ps_tls_link *l, struct ps_err *err)
+/* Has the link failed, told or not? */
+static bool is_over(const struct ps_tls_link *l)
+{
+    return l->failed || ps_link_parts_of(l)->is_untold;
+}
+
+static enum ps_status tell_again(struct ps_tls_link *l, struct ps_err *err)
 {
     const struct ps_link_parts *parts = ps_link_parts_of(l);
+    l->failed = true;
     if (err != NULL)
         *err = parts->why;
     return parts->why.status;
@@ -54,10 +66,41 @@ static enum ps_status not_open(struct ps_err *err)
                       "TLS link used before its handshake was done");
 }
 
+/* Is this BIO empty, but still holding the memory of a bulk transfer? */
+static bool is_bloated(BIO *bio)
+{
+    BUF_MEM *memory = NULL;
+    BIO_get_mem_ptr(bio, &memory);
+    return BIO_ctrl_pending(bio) == 0 && memory != NULL && memory->max > BIO_KEEP_BYTES;
+}
+
+/* A memory BIO never shrinks. The first small transfer after a bulk one swaps it for a new one, so
+ * that idle connections do not hold what their largest response needed. Not done while data flows.
+ */
+static void slim_in(struct ps_tls_link *l)
+{
+    BIO *fresh = is_bloated(l->in) ? BIO_new(BIO_s_mem()) : NULL;
+    if (fresh == NULL)
+        return;
+    SSL_set0_rbio(l->ssl, fresh);
+    l->in = fresh;
+}
+
+static void slim_out(struct ps_tls_link *l)
+{
+    BIO *fresh = is_bloated(l->out) ? BIO_new(BIO_s_mem()) : NULL;
+    if (fresh == NULL)
+        return;
+    SSL_set0_wbio(l->ssl, fresh);
+    l->out = fresh;
+}
+
 enum ps_status ps_tls_link_feed(struct ps_tls_link *l, struct ps_bytes cipher, struct ps_err *err)
 {
-    if (l->failed)
-        return told_before(l, err);
+    if (is_over(l))
+        return tell_again(l, err);
+    if (l->open && cipher.n < SMALL_BYTES)
+        slim_in(l);
     while (cipher.n > 0) {
         int n = cipher.n > INT_MAX ? INT_MAX : (int)cipher.n;
         ERR_clear_error();
@@ -74,8 +117,8 @@ enum ps_status ps_tls_link_feed(struct ps_tls_link *l, struct ps_bytes cipher, s
 
 enum ps_status ps_tls_link_step(struct ps_tls_link *l, struct ps_err *err)
 {
-    if (l->failed)
-        return told_before(l, err);
+    if (is_over(l))
+        return tell_again(l, err);
     if (l->open)
         return PS_OK;
     ERR_clear_error();
@@ -96,12 +139,21 @@ static bool has_input(const struct ps_tls_link *l)
     return BIO_ctrl_pending(l->in) > 0 || SSL_has_pending(l->ssl);
 }
 
+/* What came before a failure is given first, so the failure is left for the next call to tell. */
+static enum ps_status postpone(struct ps_tls_link *l, struct ps_err *err)
+{
+    ps_link_parts_of(l)->is_untold = true;
+    l->failed = false;
+    ps_err_clear(err);
+    return PS_OK;
+}
+
 enum ps_status ps_tls_link_read(struct ps_tls_link *l, uint8_t *to, size_t cap, size_t *n,
                                 struct ps_err *err)
 {
     *n = 0;
-    if (l->failed)
-        return told_before(l, err);
+    if (is_over(l))
+        return tell_again(l, err);
     if (!l->open)
         return not_open(err);
     while (*n < cap && !l->peer_closed && has_input(l)) {
@@ -119,15 +171,15 @@ enum ps_status ps_tls_link_read(struct ps_tls_link *l, uint8_t *to, size_t cap, 
             break;
         }
         enum ps_status st = fail_ssl(l, PS_PHASE_NONE, err);
-        return *n > 0 ? PS_OK : st; /* what came before the failure is given first */
+        return *n > 0 ? postpone(l, err) : st;
     }
     return PS_OK;
 }
 
 enum ps_status ps_tls_link_write(struct ps_tls_link *l, struct ps_bytes plain, struct ps_err *err)
 {
-    if (l->failed)
-        return told_before(l, err);
+    if (is_over(l))
+        return tell_again(l, err);
     if (!l->open)
         return not_open(err);
     if (plain.n == 0)
@@ -154,6 +206,8 @@ enum ps_status ps_tls_link_pull(struct ps_tls_link *l, struct ps_buf *out)
         return st;
     int got = BIO_read(l->out, to, (int)n);
     ps_buf_commit(out, got > 0 ? (size_t)got : 0);
+    if (l->open && n < SMALL_BYTES)
+        slim_out(l);
     return PS_OK;
 }
 
@@ -164,7 +218,7 @@ size_t ps_tls_link_pending(const struct ps_tls_link *l)
 
 void ps_tls_link_close(struct ps_tls_link *l)
 {
-    if (!l->open || l->failed || (SSL_get_shutdown(l->ssl) & SSL_SENT_SHUTDOWN) != 0)
+    if (!l->open || is_over(l) || (SSL_get_shutdown(l->ssl) & SSL_SENT_SHUTDOWN) != 0)
         return;
     ERR_clear_error();
     (void)SSL_shutdown(l->ssl); /* 0: ours is queued; the peer's is reported by read() */
@@ -173,7 +227,7 @@ void ps_tls_link_close(struct ps_tls_link *l)
 
 struct ps_tls_session *ps_tls_link_session(struct ps_tls_link *l)
 {
-    if (!l->open || l->failed)
+    if (!l->open || is_over(l))
         return NULL;
     SSL_SESSION *session = SSL_get1_session(l->ssl);
     if (session == NULL)

@@ -23,13 +23,15 @@ struct ps_tls_link {
 };
 
 struct ps_tls_peer {
-    const char *name;    /* DNS name or IP literal to verify; also SNI when it is a DNS name (rule 82) */
+    const char *name;    /* DNS name or IP literal (no brackets) to verify; also SNI when it is a
+                          * DNS name (rule 82) */
     const char *sni;     /* overrides both SNI and the name to verify; NULL = as name */
     const uint8_t *alpn; /* wire format: length-prefixed names; NULL = offer none */
     size_t alpn_n;
 };
 
-/* Ready to step(). `given` (may be NULL) is taken on PS_OK only. PS_OK, PS_NOMEM, PS_INVALID, PS_TLS_FAILED. */
+/* Ready to step(). `given` (may be NULL) is taken on PS_OK only. PS_OK, PS_NOMEM, PS_TLS_FAILED,
+ * PS_INVALID (no usable name or ALPN list, or a borrowed context that has got a callback since). */
 PS_CHECK enum ps_status ps_tls_link_init(struct ps_tls_link *l, struct ps_tls_config *config,
                                          const struct ps_tls_peer *peer,
                                          struct ps_tls_session *given, struct ps_err *err);
@@ -40,7 +42,9 @@ PS_CHECK enum ps_status ps_tls_link_feed(struct ps_tls_link *l, struct ps_bytes 
 /* Drives the handshake; sets `open`. PS_OK also while more bytes are needed. PS_TLS_FAILED,
  * PS_CERT_REJECTED (err->detail = X509 verify result; text says which certificate and depth). */
 PS_CHECK enum ps_status ps_tls_link_step(struct ps_tls_link *l, struct ps_err *err);
-/* Up to `cap` plain bytes; *n == 0 means more cipher bytes are needed, or peer_closed. */
+/* Up to `cap` plain bytes; *n == 0 means more cipher bytes are needed, or peer_closed. What came
+ * before a failure is given first with PS_OK, and the failure is told by the next call. The phase of
+ * a failure after the handshake is left to conn. May queue cipher bytes of its own (a key update). */
 PS_CHECK enum ps_status ps_tls_link_read(struct ps_tls_link *l, uint8_t *to, size_t cap, size_t *n,
                                          struct ps_err *err);
 /* Encrypts all of `plain` (conn bounds its size). */
@@ -52,7 +56,8 @@ size_t ps_tls_link_pending(const struct ps_tls_link *l); /* cipher bytes waiting
 /* Queues close_notify; harmless before open or after a failure. */
 void ps_tls_link_close(struct ps_tls_link *l);
 
-/* The newest session worth keeping; NULL when there is none. The caller owns it. */
+/* The newest session worth keeping; NULL when there is none (TLS 1.3: until a ticket was read, and
+ * each ticket once; also after a failure). The caller owns it. */
 struct ps_tls_session *ps_tls_link_session(struct ps_tls_link *l);
 
 struct ps_tls_info {

@@ -18,8 +18,8 @@ struct ps_link_parts {
     bool has_name_check;          /* and the name */
     uint8_t alpn[PS_ALPN_MAX_BYTES];
     size_t alpn_n;
-    struct ps_err why; /* the first failure: set by the verify callback, or kept by a read that had
-                        * bytes to give before it */
+    struct ps_err why; /* the first failure; the verify callback may set it before the call fails */
+    bool is_untold;    /* a read met the failure behind bytes that it had to give first */
 };
 
 struct ps_link_parts *ps_link_parts_of(const struct ps_tls_link *l);

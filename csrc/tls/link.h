@@ -43,8 +43,8 @@ PS_CHECK enum ps_status ps_tls_link_feed(struct ps_tls_link *l, struct ps_bytes 
  * PS_CERT_REJECTED (err->detail = X509 verify result; text says which certificate and depth). */
 PS_CHECK enum ps_status ps_tls_link_step(struct ps_tls_link *l, struct ps_err *err);
 /* Up to `cap` plain bytes; *n == 0 means more cipher bytes are needed, or peer_closed. What came
- * before a failure is given first with PS_OK, and the failure is told by the next call. The phase of
- * a failure after the handshake is left to conn. May queue cipher bytes of its own (a key update). */
+ * before a failure is given first with PS_OK; the next call tells the failure, and its phase is left
+ * to conn. May queue cipher bytes of its own (a key update, an alert). */
 PS_CHECK enum ps_status ps_tls_link_read(struct ps_tls_link *l, uint8_t *to, size_t cap, size_t *n,
                                          struct ps_err *err);
 /* Encrypts all of `plain` (conn bounds its size). */

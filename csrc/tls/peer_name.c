@@ -39,6 +39,19 @@ static void fold_case(char *text)
             *text = (char)(*text - 'A' + 'a');
 }
 
+/* Shows the name as printable ASCII, whatever the caller put into it. */
+static enum ps_status refuse(const char *name, struct ps_err *err)
+{
+    char shown[100];
+    size_t n = 0;
+    for (; name[n] != '\0' && n < sizeof shown - 1; n++)
+        shown[n] = name[n] >= ' ' && name[n] < 127 ? name[n] : '?';
+    shown[n] = '\0';
+    return ps_err_set(err, PS_INVALID, PS_PHASE_TLS,
+                      "\"%s\" is no TLS server name: neither an IP address nor an ASCII DNS name",
+                      shown);
+}
+
 enum ps_status ps_peer_name_set(struct ps_peer_name *out, const char *name, struct ps_err *err)
 {
     *out = (struct ps_peer_name){0};
@@ -55,11 +68,7 @@ enum ps_status ps_peer_name_set(struct ps_peer_name *out, const char *name, stru
         *zone = '\0';
     out->is_ip = is_ip(out->text);
     if (!out->is_ip && !is_dns_name(out->text))
-        return ps_err_set(
-            err, PS_INVALID, PS_PHASE_TLS,
-            "\"%.100s\" is no TLS server name: neither an IP address nor an ASCII DNS "
-            "name",
-            name == NULL ? "" : name);
+        return refuse(name == NULL ? "" : name, err);
     return PS_OK;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "tls/tls_err.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -66,9 +67,9 @@ static const struct hint verify_hints[] = {
     {X509_V_ERR_INVALID_PURPOSE, "it is not meant for TLS servers"},
     {X509_V_ERR_UNABLE_TO_GET_CRL, "crl_check is on, but the CA sources hold no CRL of its issuer"},
     {X509_V_ERR_CRL_HAS_EXPIRED, "give a newer CRL with the CA"},
-    {X509_V_ERR_EE_KEY_TOO_SMALL, "too weak for the security level"},
-    {X509_V_ERR_CA_KEY_TOO_SMALL, "too weak for the security level"},
-    {X509_V_ERR_CA_MD_TOO_WEAK, "too weak for the security level"},
+    {X509_V_ERR_EE_KEY_TOO_SMALL, "the security level refuses it"},
+    {X509_V_ERR_CA_KEY_TOO_SMALL, "the security level refuses it"},
+    {X509_V_ERR_CA_MD_TOO_WEAK, "the security level refuses it"},
 };
 
 static const char *hint_for(const struct hint *hints, size_t n, long code)
@@ -156,7 +157,7 @@ static void show(char *to, size_t cap, const char *from, size_t n)
 {
     size_t keep = n < cap ? n : cap - 4;
     for (size_t i = 0; i < keep; i++)
-        to[i] = from[i] > ' ' - 1 && from[i] < 127 ? from[i] : '?';
+        to[i] = from[i] >= ' ' && from[i] < 127 ? from[i] : '?';
     to[keep] = '\0';
     if (keep < n)
         strcpy(to + keep, "...");
@@ -186,15 +187,10 @@ static size_t name_text(char *to, size_t cap, const GENERAL_NAME *name)
     }
     if (name->type != GEN_IPADD)
         return 0;
-    const uint8_t *ip = ASN1_STRING_get0_data(name->d.iPAddress);
     int n = ASN1_STRING_length(name->d.iPAddress);
-    if (n == 4)
-        snprintf(to, cap, "%d.%d.%d.%d", ip[0], ip[1], ip[2], ip[3]);
-    else if (n == 16)
-        snprintf(to, cap, "%x:%x:%x:%x:%x:%x:%x:%x", ip[0] << 8 | ip[1], ip[2] << 8 | ip[3],
-                 ip[4] << 8 | ip[5], ip[6] << 8 | ip[7], ip[8] << 8 | ip[9], ip[10] << 8 | ip[11],
-                 ip[12] << 8 | ip[13], ip[14] << 8 | ip[15]);
-    else
+    int family = n == 4 ? AF_INET : AF_INET6;
+    if ((n != 4 && n != 16) ||
+        inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), to, (socklen_t)cap) == NULL)
         return 0;
     return strlen(to);
 }

@@ -130,61 +130,85 @@ static void ca_from_file_folder_and_system(void)
 
 /* --- client certificate --- */
 
-static void a_bad_client_certificate_is_explained(void)
+/* A certificate chain, its key plain and locked, keys of others, and a file that is nothing. */
+struct client_files {
+    char cert[64], key[64], locked[64], other[64], rsa[64], junk[64];
+};
+
+static void file_of(char *path, char *text)
 {
-    char cert[64], key[64], locked[64], other[64], junk[64];
-    struct ps_tls_settings settings = pair_settings();
-    struct fake_id second = fake_cert_make(&(struct fake_cert_wants){.cn = "second"}, &pair_ca);
+    fake_file_make(path, text);
+    free(text);
+}
+
+static void client_files_make(struct client_files *f)
+{
+    pair_certs();
+    struct fake_id other = fake_cert_make(&(struct fake_cert_wants){.cn = "other"}, &pair_ca);
     struct fake_id rsa =
         fake_cert_make(&(struct fake_cert_wants){.cn = "rsa", .rsa_bits = 2048}, &pair_ca);
-    char *texts[] = {fake_certs_pem((const struct fake_id *const[]){&pair_leaf, &pair_ca, NULL}),
-                     fake_key_pem(&pair_leaf, NULL), fake_key_pem(&pair_leaf, "s3cret"),
-                     fake_key_pem(&second, NULL), fake_key_pem(&rsa, NULL)};
-    fake_file_make(cert, texts[0]);
-    fake_file_make(key, texts[1]);
-    fake_file_make(locked, texts[2]);
-    fake_file_make(other, texts[3]);
-    fake_file_make(junk, "hello\n");
+    file_of(f->cert, fake_certs_pem((const struct fake_id *const[]){&pair_leaf, &pair_ca, NULL}));
+    file_of(f->key, fake_key_pem(&pair_leaf, NULL));
+    file_of(f->locked, fake_key_pem(&pair_leaf, "s3cret"));
+    file_of(f->other, fake_key_pem(&other, NULL));
+    file_of(f->rsa, fake_key_pem(&rsa, NULL));
+    fake_file_make(f->junk, "hello\n");
+    fake_cert_free(&other);
+    fake_cert_free(&rsa);
+}
 
-    settings.key_file = key;
-    refused(&settings, "is given without cert_file", key);
+static void client_files_drop(struct client_files *f)
+{
+    const char *paths[] = {f->cert, f->key, f->locked, f->other, f->rsa, f->junk};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        unlink(paths[i]);
+}
+
+static void a_bad_client_certificate_is_explained(void)
+{
+    struct client_files f;
+    struct ps_tls_settings settings = pair_settings();
+    client_files_make(&f);
+    settings.key_file = f.key;
+    refused(&settings, "is given without cert_file", f.key);
     settings.cert_file = "/nonexistent/me.pem";
     refused(&settings, "certificate file /nonexistent/me.pem cannot be opened", "No such file");
-    settings.cert_file = junk;
-    refused(&settings, junk, "holds no usable certificate");
-    settings.cert_file = cert;
+    settings.cert_file = f.junk;
+    refused(&settings, f.junk, "holds no usable certificate");
+    settings.cert_file = f.cert;
     settings.key_file = "/nonexistent/me.key";
     refused(&settings, "key file /nonexistent/me.key cannot be opened", "No such file");
-    settings.key_file = junk;
-    refused(&settings, junk, "holds no private key");
+    settings.key_file = f.junk;
+    refused(&settings, f.junk, "holds no private key");
     settings.key_file = NULL; /* cert_file holds no key */
-    refused(&settings, cert, "holds no private key");
-    settings.key_file = other;
-    refused(&settings, other, "does not belong to the certificate in");
-    unlink(other);
-    fake_file_make(other, texts[4]);
-    refused(&settings, other, "does not belong to the certificate in");
-    settings.key_file = locked;
-    refused(&settings, locked, "is encrypted; pass TLS(key_password=...)");
-    settings.key_password = "wrong s3cret";
-    refused(&settings, locked, "cannot be decrypted with the given key_password");
+    refused(&settings, f.cert, "holds no private key");
+    settings.key_file = f.other;
+    refused(&settings, f.other, "does not belong to the certificate in");
+    settings.key_file = f.rsa;
+    refused(&settings, f.rsa, "does not belong to the certificate in");
+    client_files_drop(&f);
+}
+
+static void a_locked_key_never_asks_the_terminal(void)
+{
+    struct client_files f;
+    struct ps_tls_settings settings = pair_settings();
     char longer[2000];
+    client_files_make(&f);
+    settings.cert_file = f.cert;
+    settings.key_file = f.locked;
+    refused(&settings, f.locked, "is encrypted; pass TLS(key_password=...)");
+    settings.key_password = "wrong s3cret";
+    refused(&settings, f.locked, "cannot be decrypted with the given key_password");
     memset(longer, 'p', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     settings.key_password = longer;
     refused(&settings, "key_password is too long", NULL);
     settings.key_password = "s3cret";
     T_EQ(try_settings(&settings, NULL), PS_OK);
-    settings.key_file = key; /* a password nobody needs does no harm */
+    settings.key_file = f.key; /* a password nobody needs does no harm */
     T_EQ(try_settings(&settings, NULL), PS_OK);
-
-    for (size_t i = 0; i < 5; i++)
-        free(texts[i]);
-    const char *paths[] = {cert, key, locked, other, junk};
-    for (size_t i = 0; i < 5; i++)
-        unlink(paths[i]);
-    fake_cert_free(&second);
-    fake_cert_free(&rsa);
+    client_files_drop(&f);
 }
 
 /* --- versions and algorithms --- */
@@ -440,6 +464,7 @@ static const struct t_test tests[] = {
     {"a_system_without_cas_is_told", a_system_without_cas_is_told},
     {"ca_from_file_folder_and_system", ca_from_file_folder_and_system},
     {"a_bad_client_certificate_is_explained", a_bad_client_certificate_is_explained},
+    {"a_locked_key_never_asks_the_terminal", a_locked_key_never_asks_the_terminal},
     {"bad_versions_and_algorithms_are_refused", bad_versions_and_algorithms_are_refused},
     {"chosen_algorithms_are_used", chosen_algorithms_are_used},
     {"a_borrowed_context_keeps_its_own_ways", a_borrowed_context_keeps_its_own_ways},

@@ -35,13 +35,20 @@ struct ps_sock_ops {
 
 /* Takes over events of a connected sock. */
 void ps_sock_adopt(struct ps_sock *s, const struct ps_sock_ops *ops, void *owner);
-/* Starts or stops reading; PS_READ_FAILED when libuv refuses. Repeating the state is harmless. */
+/* Starts or stops reading; PS_READ_FAILED when libuv refuses. Repeating the state is harmless, and so is
+ * starting after on_eof or on_fail: nothing comes any more. */
 PS_CHECK enum ps_status ps_sock_read_start(struct ps_sock *s, struct ps_err *err);
 void ps_sock_read_stop(struct ps_sock *s);
-/* Sends what the kernel takes now and queues the rest (copied). PS_OK, PS_NOMEM, PS_LIMIT (queue full:
- * nothing was taken), PS_WRITE_FAILED. */
+/* Sends what the kernel takes now and queues the rest (copied). PS_OK, PS_NOMEM (a part may be sent:
+ * close it), PS_LIMIT (these and the queued bytes together exceed the limit: nothing was taken),
+ * PS_WRITE_FAILED (on_fail does not repeat it; later writes fail alike, reading goes on). */
 PS_CHECK enum ps_status ps_sock_write(struct ps_sock *s, struct ps_bytes bytes, struct ps_err *err);
 size_t ps_sock_queued(const struct ps_sock *s); /* bytes not yet taken by the kernel */
+/* Has the peer closed or reset it, although no event came yet? One system call, two at most. Unread bytes
+ * alone do not make it dead. */
+bool ps_sock_is_dead(const struct ps_sock *s);
+/* Has the peer closed or reset it, although no event has told so yet? One recv(MSG_PEEK). */
+bool ps_sock_is_dead(const struct ps_sock *s);
 /* Closes at once (queued output is lost). May be called twice. */
 void ps_sock_close(struct ps_sock *s);
 /* "127.0.0.1:443" or a path; "" when unknown. */

@@ -1,5 +1,5 @@
 /* tls/config.c -- settings in, one SSL_CTX for all links with these settings out (rules 80-88).
- * An own context refuses all below TLS 1.2, renegotiation and compression, and offers for TLS 1.2
+ * An own context refuses all below TLS 1.2 and compression, and offers for TLS 1.2
  * only ephemeral AEAD suites, so nothing of RFC 9113 appendix A can be negotiated beside ALPN "h2".
  * A borrowed context keeps its own verify mode, CAs, versions and ciphers, and gets no callback: it
  * belongs to Python, whose callbacks need an interpreter that the io thread does not have.
@@ -79,11 +79,11 @@ static enum ps_status set_algorithms(SSL_CTX *ctx, const struct ps_tls_settings 
     return PS_OK;
 }
 
-/* Rule 88. Sessions are kept by ps_tls_sessions, never by the context. */
+/* Renegotiation and what an EOF means are set on each SSL, because a borrowed context needs them
+ * too. Sessions are kept by ps_tls_sessions, never by the context. */
 static void set_modes(SSL_CTX *ctx)
 {
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); /* rule 75; openssl.cnf may set it */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 }
 

@@ -43,7 +43,7 @@ PS_CHECK enum ps_status ps_tls_link_feed(struct ps_tls_link *l, struct ps_bytes 
  * PS_CERT_REJECTED (err->detail = X509 verify result; text says which certificate and depth). */
 PS_CHECK enum ps_status ps_tls_link_step(struct ps_tls_link *l, struct ps_err *err);
 /* Up to `cap` plain bytes; *n == 0 means more cipher bytes are needed, or peer_closed. What came
- * before a failure is given first with PS_OK; the next call tells the failure, and its phase is left
+ * before a failure is given first with PS_OK; the next call tells the failure, and leaves its phase
  * to conn. May queue cipher bytes of its own (a key update, an alert). */
 PS_CHECK enum ps_status ps_tls_link_read(struct ps_tls_link *l, uint8_t *to, size_t cap, size_t *n,
                                          struct ps_err *err);

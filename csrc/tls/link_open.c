@@ -46,16 +46,14 @@ static enum ps_status set_verify(SSL *ssl, struct ps_link_parts *parts, struct p
         SSL_set_verify(ssl, mode, on_verify);
     if (!parts->has_name_check)
         return PS_OK;
-    /* Rule 83: an IP literal is compared with IP names only, a DNS name with DNS names only. */
+    /* Rule 83: an IP literal is compared with IP names only, a DNS name with DNS names only. The
+     * flags for wildcards and subjects come with the context (see trust.c). */
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     int ok = parts->peer.is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, parts->peer.text)
                                : X509_VERIFY_PARAM_set1_host(param, parts->peer.text, 0);
     if (!ok)
         return ps_tls_err_setting(err, "\"%.100s\" cannot be verified as a server name",
                                   parts->peer.text);
-    if (!parts->config->is_borrowed)
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                                   X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return PS_OK;
 }
 

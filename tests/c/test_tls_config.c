@@ -207,7 +207,13 @@ static void a_locked_key_never_asks_the_terminal(void)
     settings.key_password = "s3cret";
     T_EQ(try_settings(&settings, NULL), PS_OK);
     settings.key_file = f.key; /* a password nobody needs does no harm */
-    T_EQ(try_settings(&settings, NULL), PS_OK);
+    const struct fake_tls_wants wants = {.leaf = &pair_leaf};
+    struct pair p;
+    T_EQ(pair_meet(&p, &settings, &wants, &api, 0), PS_OK);
+    /* OpenSSL's own callback is the one that prompts; it is used where none is set */
+    T_CHECK(SSL_CTX_get_default_passwd_cb(SSL_get_SSL_CTX(p.link.ssl)) != NULL);
+    T_CHECK(SSL_CTX_get_default_passwd_cb_userdata(SSL_get_SSL_CTX(p.link.ssl)) == NULL);
+    pair_fini(&p);
     client_files_drop(&f);
 }
 
@@ -300,6 +306,7 @@ static void a_borrowed_context_keeps_its_own_ways(void)
     T_STR(info.alpn, "h2");
     T_STR(SSL_get_servername(p.server.ssl, TLSEXT_NAMETYPE_host_name), "api.example");
     T_EQ(SSL_get_options(p.link.ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF, 0);
+    T_CHECK((SSL_get_options(p.link.ssl) & SSL_OP_NO_RENEGOTIATION) != 0);
     pair_fini(&p);
     /* its host flags allow a name in the subject; ours would not, and are for own contexts only */
     T_EQ(pair_meet(&p, &s, &cn_wants, &api, 0), PS_OK);

@@ -47,8 +47,6 @@ size_t ps_sock_queued(const struct ps_sock *s); /* bytes not yet taken by the ke
 /* Has the peer closed or reset it, although no event came yet? One system call, two at most. Unread bytes
  * alone do not make it dead. */
 bool ps_sock_is_dead(const struct ps_sock *s);
-/* Has the peer closed or reset it, although no event has told so yet? One recv(MSG_PEEK). */
-bool ps_sock_is_dead(const struct ps_sock *s);
 /* Closes at once (queued output is lost). May be called twice. */
 void ps_sock_close(struct ps_sock *s);
 /* "127.0.0.1:443" or a path; "" when unknown. */

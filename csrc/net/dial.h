@@ -33,7 +33,9 @@ struct ps_dial {
     struct ps_dial_try *tries;  /* in flight; each freed by its own close callback */
     struct ps_deadline pace;    /* the eyeballs timer */
     struct ps_err last_err;
-    char tried_text[200];       /* "127.0.0.1:80 connection refused; ..." */
+    char tried_text[200];       /* "127.0.0.1:80 connection refused; [::1]:80 no answer" */
+    size_t failed_n;            /* bytes of it that are about failed addresses */
+    size_t unnamed_n;           /* failed addresses that it has no room for */
     void *owner;
     /* Once, from the loop, never from inside ps_dial_start(). Gives `sock` or an error. */
     void (*on_done)(void *owner, struct ps_sock *given, const struct ps_err *err);

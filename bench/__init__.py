@@ -1,0 +1,1 @@
+"""Benchmarks: penstock beside other clients in the same run. See bench/README.md."""

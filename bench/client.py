@@ -1,0 +1,117 @@
+"""The process that is measured: one peer, one scenario, warm-up, then the counted requests. Prints JSON.
+
+python -m bench.client '{"peer": ..., "scenario": ..., "url": ..., "ca_file": ..., "requests": ..., "loop": ...}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from array import array
+from collections import Counter
+from typing import Any
+
+from bench import peers, scenarios
+
+
+def cpu_s() -> tuple[float, float]:
+    """User and system time of the whole process, every thread."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime, usage.ru_stime
+
+
+def rss_mib() -> float:
+    """The highest resident size so far. (ru_maxrss would count the parent from before exec.)"""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return float("nan")
+
+
+class Load:
+    """`concurrency` tasks that share a number of requests; latencies and errors are collected."""
+
+    def __init__(self, scenario: scenarios.Scenario, peer: peers.Peer, url: str) -> None:
+        self._scenario, self._peer, self._url = scenario, peer, url
+        self.latencies_s = array("d")
+        self.errors: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<Load done={len(self.latencies_s)} errors={dict(self.errors)}>"
+
+    async def run(self, requests: int, concurrency: int, *, whole: bool) -> None:
+        self._left = requests
+        await asyncio.gather(*(self._worker(whole) for _ in range(min(concurrency, requests))))
+
+    async def _worker(self, whole: bool) -> None:
+        clock, once, peer, url, latencies = (
+            time.perf_counter,
+            self._scenario.once,
+            self._peer,
+            self._url,
+            self.latencies_s,
+        )
+        while self._left > 0:
+            self._left -= 1
+            began = clock()
+            try:
+                await once(peer, url, whole=whole)
+            except Exception as err:
+                self.errors[f"{type(err).__name__}: {err}"[:200]] += 1
+            latencies.append(clock() - began)
+
+
+async def measure(job: dict[str, Any]) -> dict[str, Any]:
+    scenario = scenarios.load(job["scenario"])
+    module = peers.load(job["peer"])
+    concurrency = job["concurrency"]
+    peer = await module.open_peer(ca_file=job["ca_file"], connections=concurrency)
+    try:
+        warmup = Load(scenario, peer, job["url"])
+        await warmup.run(job["warmup"], concurrency, whole=True)
+        gc.collect()
+        load = Load(scenario, peer, job["url"])
+        cpu_began, began = cpu_s(), time.perf_counter()
+        await load.run(job["requests"], concurrency, whole=False)
+        wall_s = time.perf_counter() - began
+        user_s, system_s = (now - then for now, then in zip(cpu_s(), cpu_began, strict=True))
+    finally:
+        await peer.close()
+    done = sorted(load.latencies_s)
+    spent_s = user_s + system_s
+    return {
+        "version": module.VERSION,
+        "requests": len(done),
+        "errors": dict(warmup.errors + load.errors),
+        "wall_s": wall_s,
+        "cpu_s": spent_s,
+        "system_us_per_request": system_s / len(done) * 1e6,
+        "cpu_us_per_request": spent_s / len(done) * 1e6,
+        "cpu_us_per_event": spent_s / len(done) / scenario.EVENTS * 1e6 if scenario.EVENTS else None,
+        "requests_per_s": len(done) / wall_s,
+        "p50_ms": done[len(done) // 2] * 1e3,
+        "p99_ms": done[min(len(done) - 1, len(done) * 99 // 100)] * 1e3,
+        "rss_mib": rss_mib(),
+    }
+
+
+def main() -> None:
+    job = json.loads(sys.argv[1])
+    if job["loop"] == "uvloop":
+        import uvloop
+
+        result = uvloop.run(measure(job))
+    else:
+        result = asyncio.run(measure(job))
+    print(json.dumps(result), flush=True)
+    os._exit(0)  # leave without finalization: pyreqwest's thread now and then aborts the process there
+
+
+if __name__ == "__main__":
+    main()

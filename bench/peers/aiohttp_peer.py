@@ -1,0 +1,36 @@
+"""aiohttp: one ClientSession."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+
+import aiohttp
+
+from . import Feed
+
+VERSION = aiohttp.__version__
+
+
+class AiohttpPeer:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        async with self._session.post(url, headers=headers, data=body) as response:
+            return response.status, await response.read()
+
+    async def stream(self, url: str, feed: Feed) -> int:
+        async with self._session.get(url) as response:
+            async for chunk in response.content.iter_any():
+                feed(chunk)
+            return response.status
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+async def open_peer(*, ca_file: str | None, connections: int) -> AiohttpPeer:
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    connector = aiohttp.TCPConnector(limit=connections, ssl=context)
+    return AiohttpPeer(aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)))

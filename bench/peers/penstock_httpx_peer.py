@@ -1,0 +1,19 @@
+"""httpx's AsyncClient on penstock's transport."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import httpx
+
+from penstock.adapters.httpx import AsyncTransport
+
+from .httpx_peer import HttpxPeer
+
+VERSION = f"{version('penstock')} under httpx {httpx.__version__}"
+
+
+async def open_peer(*, ca_file: str | None, connections: int) -> HttpxPeer:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    transport = AsyncTransport(verify=ca_file or True, limits=limits)
+    return HttpxPeer(httpx.AsyncClient(transport=transport, timeout=60))

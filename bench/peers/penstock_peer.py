@@ -1,0 +1,34 @@
+"""penstock, its own API: one Transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from penstock import Transport
+
+from . import Feed
+
+VERSION = version("penstock")
+
+
+class PenstockPeer:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        response = await self._transport.request("POST", url, headers=list(headers.items()), content=body)
+        return response.status, response.body
+
+    async def stream(self, url: str, feed: Feed) -> int:
+        async with self._transport.stream("GET", url) as response:
+            async for chunk in response:
+                feed(chunk)
+            return response.status
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+
+async def open_peer(*, ca_file: str | None, connections: int) -> PenstockPeer:
+    return PenstockPeer(Transport(ca_file=ca_file, max_connections=connections))

@@ -1,0 +1,41 @@
+"""pyreqwest: one Client, its default single-threaded runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pyreqwest.client import Client, ClientBuilder
+
+from . import Feed
+
+VERSION = version("pyreqwest")
+
+
+class PyreqwestPeer:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        response = await self._client.post(url).headers(headers).body_bytes(body).build().send()
+        return response.status, await response.bytes()
+
+    async def stream(self, url: str, feed: Feed) -> int:
+        async with self._client.get(url).build_streamed() as response:
+            reader = response.body_reader
+            while (chunk := await reader.read_chunk()) is not None:
+                feed(chunk)
+            return response.status
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+async def open_peer(*, ca_file: str | None, connections: int) -> PyreqwestPeer:
+    builder = ClientBuilder().timeout(timedelta(seconds=60)).max_connections(connections)
+    if ca_file:
+        builder = builder.add_root_certificate_pem(Path(ca_file).read_bytes())
+    return PyreqwestPeer(builder.build())

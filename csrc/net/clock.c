@@ -1,7 +1,8 @@
 /* net/clock.c -- the loop's time and its one timer (see clock.h).
- * The timer is moved only towards the present: a deadline that is cleared or moved later leaves it as it
- * is, and it then fires for nothing and is set to the next due time. So the usual set-and-clear of a
- * request costs the heap alone. An empty heap stops it, so that it never keeps a loop alive by itself. */
+ * The timer is moved only towards the present: a deadline that is cleared or moved later leaves it
+ * as it is, and it then fires for nothing and is set to the next due time. So the usual
+ * set-and-clear of a request costs the heap alone. An empty heap stops it, so that it never keeps
+ * a loop alive by itself. */
 #include "net/clock.h"
 
 #include "base/thread.h"
@@ -30,8 +31,8 @@ static void on_timer(uv_timer_t *timer)
     struct ps_clock *k = timer->data;
     uint64_t now_ms = ps_clock_now_ms(k);
     /* No more than were set when it fired: a callback that sets itself to "now" must not keep the
-     * loop from its sockets. For the same reason the timer is then set to 1 ms at least, because libuv
-     * would run one of 0 ms before it polls. */
+     * loop from its sockets. For the same reason the timer is then set to 1 ms at least, because
+     * libuv would run one of 0 ms before it polls. */
     size_t most_n = k->due.n;
     k->armed_ms = 0; /* sets inside the callbacks need not arm: it happens once, below */
     while (most_n-- > 0 && k->is_open) {

@@ -1,5 +1,5 @@
 /* net/compat.h -- what Linux and macOS name differently; the only #if of this room.
- * Include it first: POLLRDHUP is declared only under _GNU_SOURCE. Thread: any. */
+ * Include it first: POLLRDHUP and EAI_NODATA are declared only under _GNU_SOURCE. Thread: any. */
 #ifndef PS_NET_COMPAT_H
 #define PS_NET_COMPAT_H
 
@@ -7,6 +7,7 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -18,6 +19,18 @@ static inline void ps_compat_set_int(int fd, int level, int name, int value)
     /* Best effort: an option that the system refuses leaves a working socket. */
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
+
+/* The codes that stand beside EAI_NONAME for "no such name"; not every libc has them. */
+#ifdef EAI_NODATA
+enum { PS_COMPAT_EAI_NODATA = EAI_NODATA };
+#else
+enum { PS_COMPAT_EAI_NODATA = EAI_NONAME };
+#endif
+#ifdef EAI_ADDRFAMILY
+enum { PS_COMPAT_EAI_ADDRFAMILY = EAI_ADDRFAMILY };
+#else
+enum { PS_COMPAT_EAI_ADDRFAMILY = EAI_NONAME };
+#endif
 
 #if defined(__linux__)
 

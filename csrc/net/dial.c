@@ -1,7 +1,7 @@
 /* net/dial.c -- happy eyeballs (see dial.h; RFC 8305, rules 91 and 92).
  * One step, advance(), starts addresses until one is in flight; the pace deadline, a failed try and
- * ps_dial_start() all lead there. A try is freed by its connect callback, which libuv calls in any case:
- * one that lost or was cancelled has no dial any more and only closes.
+ * ps_dial_start() all lead there. A try is freed by its connect callback, which libuv calls in any
+ * case: one that lost or was cancelled has no dial any more and only closes.
  * A Unix socket connects within the system call, so its only try happens when the pace fires. */
 #include "net/compat.h"
 
@@ -17,7 +17,7 @@
 #include "base/thread.h"
 #include "net/sock_internal.h"
 
-enum { UDS_AGAIN_MS = 10 }; /* a Unix listener with a full backlog refuses at once, but means "wait" */
+enum { UDS_AGAIN_MS = 10 }; /* a full Unix backlog refuses at once but means "wait" */
 enum { MORE_BYTES = 16 };   /* room kept for "; and 14 more" */
 
 struct ps_dial_try {
@@ -63,7 +63,7 @@ static bool say(struct ps_dial *d, size_t at, size_t room, const char *who, cons
 static void say_rest(struct ps_dial *d)
 {
     size_t at = d->failed_n;
-    char more[MORE_BYTES];
+    char more[32]; /* "16 more" at most, which MORE_BYTES has room for */
     d->tried_text[at] = '\0';
     if (d->unnamed_n > 0) {
         snprintf(more, sizeof more, "%zu more", d->unnamed_n);

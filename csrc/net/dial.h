@@ -1,7 +1,7 @@
 /* net/dial.h -- connect to the best of several addresses: happy eyeballs (RFC 8305, rule 91).
  * In: addresses in order. Out: one connected sock, or one error that lists every address tried.
- * The next address is tried `eyeballs_ms` after the last, or at once when it fails; the first to connect
- * wins; losers are closed. The deadline of the whole dial is the owner's.
+ * The next address is tried `eyeballs_ms` after the last, or at once when it fails; the first to
+ * connect wins; losers are closed. The deadline of the whole dial is the owner's.
  * Thread: io. Owner: conn, which embeds it; after ps_dial_cancel() or on_done it may be freed. */
 #ifndef PS_NET_DIAL_H
 #define PS_NET_DIAL_H
@@ -13,7 +13,7 @@
 
 struct ps_dial_settings {
     const char *local_address; /* IP literal to bind to; NULL = any */
-    const char *uds_path;      /* connect to this Unix socket instead ('@' first = abstract); NULL = TCP */
+    const char *uds_path;      /* a Unix socket instead ('@' first = abstract); NULL = TCP */
     bool nodelay;              /* TCP_NODELAY; default on (rule 90) */
     unsigned keepalive_s;      /* TCP keep-alive idle and interval; 0 = off */
     unsigned user_timeout_ms;  /* TCP_USER_TIMEOUT; 0 = system's */

@@ -1,6 +1,7 @@
 /* net/lookup_thread.c -- blocking lookups on detached threads (see lookup_thread.h).
- * Everything shared lies under one mutex. A thread gives up its reference in the same locked section in
- * which it posts its answer, so whoever takes an answer knows that its thread holds nothing any more.
+ * Everything shared lies under one mutex. A thread gives up its reference in the same locked
+ * section in which it posts its answer, so whoever takes an answer knows that its thread holds
+ * nothing any more.
  * Limit: the resolver's, it starts at most so many. */
 #include "net/lookup_thread.h"
 
@@ -13,7 +14,7 @@
 
 #include "base/mem.h"
 
-enum { STACK_BYTES = 256 * 1024 }; /* getaddrinfo and its NSS modules need far less than the usual 8 MiB */
+enum { STACK_BYTES = 256 * 1024 }; /* plenty for getaddrinfo; the usual 8 MiB are far more */
 
 struct ps_inbox {
     pthread_mutex_t lock;
@@ -77,9 +78,9 @@ static void post(struct ps_lookup_job *job)
     unlock_and_unref(in);
 }
 
-/* Asks for every family, whatever interfaces there are: AI_ADDRCONFIG does not count loopback, so it
- * would hide ::1 and break hosts that have nothing else. Addresses without a route are sorted last by
- * the system (RFC 6724) and fail at once when dialed. */
+/* Asks for every family, whatever interfaces there are: AI_ADDRCONFIG does not count loopback, so
+ * it would hide ::1 and break hosts that have nothing else. Addresses without a route are sorted
+ * last by the system (RFC 6724) and fail at once when dialed. */
 static int lookup_system(void *data, const char *host, enum ps_family family, struct ps_addrs *out)
 {
     static const int af[] = {AF_UNSPEC, AF_INET, AF_INET6}; /* by enum ps_family */

@@ -1,6 +1,7 @@
-/* net/lookup_thread.h -- blocking lookups on detached threads, and the inbox where their answers lie.
- * The resolver makes an inbox, starts jobs, and takes the answered ones when its uv_async fires. After
- * ps_inbox_close() a late answer is freed by its own thread: nobody ever waits for a lookup.
+/* net/lookup_thread.h -- blocking lookups on detached threads, and the inbox where their answers
+ * lie. The resolver makes an inbox, starts jobs, and takes the answered ones when its uv_async
+ * fires. After ps_inbox_close() a late answer is freed by its own thread: nobody ever waits for a
+ * lookup.
  * A job belongs to its maker until it is started, then to its thread, then to who takes it.
  * Thread: io, but for the thread's own function. */
 #ifndef PS_NET_LOOKUP_THREAD_H

@@ -1,9 +1,9 @@
 /* net/sock.c -- one connected stream socket (see sock.h).
- * Writing: the kernel is offered the bytes at once; what it does not take waits in `queue`. One uv_write
- * is under way at a time, out of `flight`, and the two buffers change places when it lands: so the bytes
- * that libuv points at never move, and a slow peer costs one copy.
- * SIGPIPE: libuv writes with write(), so the io thread blocks all signals (rule 90); on macOS libuv and
- * compat.h set SO_NOSIGPIPE too. */
+ * Writing: the kernel is offered the bytes at once; what it does not take waits in `queue`. One
+ * uv_write is under way at a time, out of `flight`, and the two buffers change places when it
+ * lands: so the bytes that libuv points at never move, and a slow peer costs one copy.
+ * SIGPIPE: libuv writes with write(), so the io thread blocks all signals (rule 90); on macOS
+ * libuv and compat.h set SO_NOSIGPIPE too. */
 #include "net/compat.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/thread.h"
 #include "net/sock_internal.h"
 
-enum { KEEP_BYTES = 4096 }; /* a buffer larger than this is given back when the output has drained */
+enum { KEEP_BYTES = 4096 }; /* larger buffers are given back when the output has drained */
 
 static void free_sock(struct ps_sock *s)
 {

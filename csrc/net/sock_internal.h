@@ -29,11 +29,12 @@ struct ps_sock {
     char local_text[PS_SOCK_TEXT_BYTES];
 };
 
-/* An unconnected TCP sock whose descriptor exists already (`af`: AF_INET or AF_INET6). 0 or a negative
- * errno (UV_ENOMEM: no memory for it). */
+/* An unconnected TCP sock whose descriptor exists already (`af`: AF_INET or AF_INET6). 0 or a
+ * negative errno (UV_ENOMEM: no memory for it). */
 int ps_sock_new_tcp(struct ps_sock **out, uv_loop_t *loop, struct ps_sock_share *share, int af,
                     size_t queue_limit_bytes);
-/* A sock around a connected Unix socket. On success it owns `fd`, on an error the caller still does. */
+/* A sock around a connected Unix socket. On success it owns `fd`, on an error the caller still
+ * does. */
 int ps_sock_new_pipe(struct ps_sock **out, uv_loop_t *loop, struct ps_sock_share *share, int fd,
                      size_t queue_limit_bytes, const char *path);
 /* Once connected: notes both addresses. */

@@ -77,7 +77,8 @@ def test_the_gate_sees_names_that_are_gone(tmp_path: Path) -> None:
     )
     (tmp_path / "python/penstock/client.py").write_text("class Transport:\n    def request(self): ...\n")
     (tmp_path / "a.md").write_text(
-        "`ps_buf_n` `ps_buf_n()` `struct ps_buf` `base` `base/buf.c` `client.py` `Transport.request`\n`make test` `PS_OK`\n"
+        "`ps_buf_n` `ps_buf_n()` `struct ps_buf` `base` `base/buf.c` `client.py`\n"
+        "`Transport` `Transport.request` `make test` `PS_OK`\n"
         "`ps_gone` `base/gone.c` `gone.py` `Transport.gone` `make gone` `struct gone`\n"
         "```\n`not looked at`\n```\n[here](a.md) [gone](b.md) [elsewhere](http://example.org)\n"
     )

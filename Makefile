@@ -32,12 +32,14 @@ run: deps build ## a short demonstration against a local server
 test: deps ## everything CI checks: lint, C under ASan and TSan, Python
 	@.ci/steps build lint test-c test-tsan test-py
 
-lint: lint-python lint-house ## ruff, mypy --strict, the house rules (rooms, sizes, docs)
+lint: ## ruff, mypy --strict, the house rules (rooms, sizes, docs)
+	@$(MAKE) --no-print-directory --keep-going lint-python lint-house
 
 lint-python: $(VENV)/.deps
-	@$(VENV)/bin/ruff check --quiet .
-	@$(VENV)/bin/ruff format --check --quiet . || { echo "ruff: run 'make format'"; exit 1; }
-	@$(VENV)/bin/mypy --no-error-summary python/penstock
+	@rc=0; $(VENV)/bin/ruff check --quiet . || rc=1; \
+	$(VENV)/bin/ruff format --check --quiet . || { echo "ruff: not formatted; run 'make format'"; rc=1; }; \
+	$(VENV)/bin/mypy --no-error-summary python/penstock || rc=1; \
+	exit $$rc
 
 lint-house: $(VENV)/.deps
 	@$(PY) -m pytest -q tests/house

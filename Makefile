@@ -9,6 +9,7 @@ PY     := $(VENV)/bin/python
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 FUZZ_S ?= 600
 ARGS   ?=
+SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light ca-certificates
@@ -49,8 +50,8 @@ format: $(VENV)/.deps ## format the Python files
 	@$(VENV)/bin/ruff format --quiet .
 
 test-c: ## C tests under ASan + UBSan; one: make test-c T=test_h1_read
-	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c all
-	@$(MAKE) --no-print-directory -s -C tests/c check $(if $(T),T="$(T)")
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=address,undefined all
+	@$(MAKE) --no-print-directory -s -C tests/c SAN=address,undefined check $(if $(T),T="$(T)")
 
 test-tsan: ## C tests of the two-thread rooms under TSan
 	@$(if $(or $(T),$(TSAN_T)),$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=thread \
@@ -63,12 +64,10 @@ test-slow: build ## pytest, only what takes more than 30 s
 	@$(PY) -m pytest -q -m slow $(ARGS)
 
 build-san: $(VENV)/.installed ## a package built for SAN=thread or SAN=address in build/py-$SAN
-	@PENSTOCK_SANITIZE=$(or $(SAN),address) $(PY) setup.py --quiet build_py build_ext --build-lib build/py-$(or $(SAN),address)
-	@cp -r python/penstock build/py-$(or $(SAN),address)/
-	@PENSTOCK_SANITIZE=$(or $(SAN),address) $(PY) setup.py --quiet build_ext --build-lib build/py-$(or $(SAN),address)
+	@PENSTOCK_SANITIZE=$(SAN) $(PY) setup.py --quiet build_py --build-lib build/py-$(SAN) build_ext --build-lib build/py-$(SAN)
 
 fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
-	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c fuzz
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=address,undefined fuzz
 	@for t in $(FUZZERS); do \
 	    echo "== $$t ($(FUZZ_S) s)"; mkdir -p build/corpus/$$t build/findings; \
 	    build/c-address,undefined/$$t -max_total_time=$(FUZZ_S) -timeout=10 -print_final_stats=1 \

@@ -123,6 +123,29 @@ static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)s->share->read_buf, sizeof s->share->read_buf);
 }
 
+/* What poll() tells about the descriptor now. */
+static int look(const struct ps_sock *s, int events)
+{
+    int fd;
+    if (uv_fileno(&s->uv.handle, &fd) != 0)
+        return POLLNVAL;
+    struct pollfd at = {.fd = fd, .events = (short)events};
+    return poll(&at, 1, 0) <= 0 ? 0 : at.revents;
+}
+
+/* The kernel tells a reset once. If a write has swallowed it, reading ends as after a FIN, and a
+ * body without length would pass for complete. A reset after a FIN fails writes with EPIPE instead. */
+static void tell_end(struct ps_sock *s)
+{
+    struct ps_err err;
+    if (s->write_sys != UV_ECONNRESET) {
+        s->ops->on_eof(s->owner);
+        return;
+    }
+    fail(s, PS_READ_FAILED, s->write_sys, &err);
+    s->ops->on_fail(s->owner, &err);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct ps_sock *s = stream->data;
@@ -135,7 +158,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     ps_sock_read_stop(s);
     s->read_over = true;
     if (n == UV_EOF) {
-        s->ops->on_eof(s->owner);
+        /* Both directions are gone, so the write under way has failed or is about to. */
+        s->eof_waits = s->is_writing && (look(s, POLLOUT) & (POLLHUP | POLLERR)) != 0;
+        if (!s->eof_waits)
+            tell_end(s);
         return;
     }
     struct ps_err err;
@@ -168,13 +194,13 @@ bool ps_sock_is_dead(const struct ps_sock *s)
 {
     int fd;
     char byte;
-    if (s->is_closing || s->read_over || s->write_sys != 0 || uv_fileno(&s->uv.handle, &fd) != 0)
+    if (s->is_closing || s->read_over || s->write_sys != 0)
         return true;
-    struct pollfd at = {.fd = fd, .events = POLLIN | PS_COMPAT_HANGUP};
-    if (poll(&at, 1, 0) <= 0)
+    int events = look(s, POLLIN | PS_COMPAT_HANGUP);
+    if ((events & (PS_COMPAT_HANGUP | POLLHUP | POLLERR | POLLNVAL)) != 0)
+        return true;
+    if ((events & POLLIN) == 0 || uv_fileno(&s->uv.handle, &fd) != 0)
         return false;
-    if ((at.revents & (PS_COMPAT_HANGUP | POLLHUP | POLLERR | POLLNVAL)) != 0)
-        return true;
     /* Bytes that wait are the codec's to judge; only an end is certain. */
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
@@ -183,30 +209,38 @@ bool ps_sock_is_dead(const struct ps_sock *s)
 
 static enum ps_status launch(struct ps_sock *s, struct ps_err *err);
 
+/* What came of the last write, after which nothing waits any more or nothing can be sent. */
+static void tell_written(struct ps_sock *s)
+{
+    struct ps_err err;
+    ps_buf_clear(&s->queue);
+    ps_buf_shrink(&s->queue, KEEP_BYTES);
+    ps_buf_shrink(&s->flight, KEEP_BYTES);
+    if (s->write_sys == 0) {
+        s->ops->on_drain(s->owner);
+    } else {
+        fail(s, PS_WRITE_FAILED, s->write_sys, &err);
+        s->ops->on_fail(s->owner, &err);
+    }
+    if (s->eof_waits && !s->is_closing && !s->is_writing) {
+        s->eof_waits = false;
+        tell_end(s);
+    }
+}
+
 /* A write has landed. */
 static void on_written(uv_write_t *write, int sys)
 {
     struct ps_sock *s = write->handle->data;
-    struct ps_err err;
     s->is_writing = false;
     ps_buf_clear(&s->flight);
     if (s->is_closing)
         return; /* ECANCELED; on_handle_closed() is next */
-    if (sys == 0 && ps_buf_n(&s->queue) == 0) {
-        ps_buf_shrink(&s->queue, KEEP_BYTES);
-        ps_buf_shrink(&s->flight, KEEP_BYTES);
-        s->ops->on_drain(s->owner);
+    if (sys != 0)
+        s->write_sys = sys;
+    else if (ps_buf_n(&s->queue) > 0 && launch(s, NULL) == PS_OK)
         return;
-    }
-    if (sys == 0) {
-        if (launch(s, &err) != PS_OK)
-            s->ops->on_fail(s->owner, &err);
-        return;
-    }
-    s->write_sys = sys;
-    ps_buf_clear(&s->queue);
-    fail(s, PS_WRITE_FAILED, sys, &err);
-    s->ops->on_fail(s->owner, &err);
+    tell_written(s);
 }
 
 /* Hands the queued bytes to libuv. */

@@ -23,7 +23,8 @@ struct ps_sock {
     int write_sys;        /* first write error, negative errno; later writes fail with it */
     bool is_writing;      /* `write` and `flight` are libuv's */
     bool is_reading;
-    bool read_over;       /* EOF or a read error was told: nothing more can be read */
+    bool read_over;       /* EOF or a read error came: nothing more can be read */
+    bool eof_waits;       /* EOF came, but the write under way must first say what it means */
     bool is_closing;
     char peer_text[PS_SOCK_TEXT_BYTES];
     char local_text[PS_SOCK_TEXT_BYTES];

@@ -1,5 +1,5 @@
-/* tests/c/net_world.h -- a loop with a clock and the socks' share, for tests of the net room, and plain
- * sockets as peers. A world closes with nothing left on its loop, or the test fails.
+/* tests/c/net_world.h -- a loop with a clock and the socks' share, for tests of the net room, and
+ * plain sockets as peers. A world closes with nothing left on its loop, or the test fails.
  * No test sleeps: it runs the loop until something has happened, under an alarm. */
 #ifndef PS_TEST_NET_WORLD_H
 #define PS_TEST_NET_WORLD_H

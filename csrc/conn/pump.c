@@ -155,7 +155,8 @@ static bool push_wire(struct ps_conn *c)
 {
     struct ps_buf *out = &c->env->wire_out;
     bool moved = false;
-    while (c->write_err.status == PS_OK && ps_sock_queued(c->sock) < CONN_QUEUE_HIGH_BYTES) {
+    while (c->write_err.status == PS_OK && c->state < PS_CONN_CLOSING &&
+           ps_sock_queued(c->sock) < CONN_QUEUE_HIGH_BYTES) {
         struct ps_err err;
         enum ps_status st = ps_codec_pull(c->codec, out, &err);
         if (st == PS_OK && ps_buf_n(out) == 0 && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
@@ -164,8 +165,12 @@ static bool push_wire(struct ps_conn *c)
             st = c->is_tls ? conn_write_tls(c, ps_buf_view(out), &err)
                            : ps_sock_write(c->sock, ps_buf_view(out), &err);
         ps_buf_clear(out);
-        if (st != PS_OK) {
+        if (st == PS_WRITE_FAILED) {
             c->write_err = err;
+            break;
+        }
+        if (st != PS_OK) { /* ours, not the peer's: nothing will come of waiting */
+            conn_fail(c, &err);
             break;
         }
         mark_written(c);

@@ -296,6 +296,19 @@ void ps_pool_close(struct ps_pool *p)
     tell_empty(p);
 }
 
+static struct ps_conn *first_running(const struct ps_pool *p)
+{
+    for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
+        struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
+        for (struct ps_node *m = ps_list_first(&o->conns); m; m = ps_list_next(&o->conns, m)) {
+            struct ps_conn *c = PS_ITEM(m, struct ps_conn, node);
+            if (c->state < PS_CONN_CLOSING)
+                return c;
+        }
+    }
+    return NULL;
+}
+
 void ps_pool_abort(struct ps_pool *p, const struct ps_err *err)
 {
     struct ps_node *n;
@@ -307,21 +320,8 @@ void ps_pool_abort(struct ps_pool *p, const struct ps_err *err)
         origin_release(o);
     }
     close_idle(p);
-    /* Closing a connection may free it and its origin, so start over after each. */
-    bool closed = true;
-    while (closed) {
-        closed = false;
-        for (n = ps_list_first(&p->origins); n != NULL && !closed; n = ps_list_next(&p->origins, n)) {
-            struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-            for (struct ps_node *m = ps_list_first(&o->conns); m; m = ps_list_next(&o->conns, m)) {
-                struct ps_conn *c = PS_ITEM(m, struct ps_conn, node);
-                if (c->state < PS_CONN_CLOSING) {
-                    ps_conn_close(c, err);
-                    closed = true;
-                    break;
-                }
-            }
-        }
-    }
+    struct ps_conn *c; /* closing one may free it and its origin, so look afresh each time */
+    while ((c = first_running(p)) != NULL)
+        ps_conn_close(c, err);
     tell_empty(p);
 }

@@ -79,6 +79,7 @@ static void on_done(void *owner, const struct ps_err *err)
     if (err != NULL)
         a->err = *err;
     a->rig->done_n++;
+    uv_stop(&a->rig->loop); /* the rig may be waiting for this one */
     if (a->rig->after != NULL)
         a->rig->after(a);
 }
@@ -121,7 +122,8 @@ static void rig_close(struct rig *r)
 {
     ps_engine_close_profile(r->engine, r->profile);
     ps_engine_stop(r->engine, 0);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
+    while (uv_run(&r->loop, UV_RUN_DEFAULT) != 0) {
+    }
     T_EQ(r->done_n, r->asks_n);
     for (size_t i = 0; i < r->asks_n; i++)
         ps_request_free(r->asks[i].spec.request);
@@ -182,7 +184,7 @@ static void free_body(struct ask *a)
 static void rig_wait(struct rig *r)
 {
     while (r->done_n < r->asks_n)
-        uv_run(&r->loop, UV_RUN_ONCE);
+        uv_run(&r->loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < r->asks_n; i++)
         free_body(&r->asks[i]);
 }
@@ -363,7 +365,7 @@ static void the_pool_clock_ends_a_wait(void)
     rig_start(r, second);
     ps_clock_skip(&r->engine->clock, 5001);
     while (!second->is_done)
-        uv_run(&r->loop, UV_RUN_ONCE);
+        uv_run(&r->loop, UV_RUN_DEFAULT);
     T_EQ(second->err.status, PS_TIMED_OUT);
     T_EQ(second->err.clock, PS_CLOCK_POOL);
     T_EQ(second->err.phase, PS_PHASE_QUEUE);

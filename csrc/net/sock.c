@@ -134,7 +134,7 @@ static int look(const struct ps_sock *s, int events)
 }
 
 /* The kernel tells a reset once. If a write has swallowed it, reading ends as after a FIN, and a
- * body without length would pass for complete. A reset after a FIN fails writes with EPIPE instead. */
+ * body without length would pass for complete. A reset after a FIN fails writes with EPIPE. */
 static void tell_end(struct ps_sock *s)
 {
     struct ps_err err;

@@ -425,12 +425,12 @@ static enum ps_status paced_scenario(void)
     enum ps_status st = ps_dial_start(&d, &at, NULL);
     if (st == PS_OK)
         ps_clock_skip(&w->clock, 250);
-    while (to.done_n == 0 && w->share.open_n > 0 && strstr(d.tried_text, "memory") == NULL)
-        uv_run(&w->loop, UV_RUN_ONCE);
+    while (st == PS_OK && to.done_n == 0 && strstr(d.tried_text, "memory") == NULL)
+        uv_run(&w->loop, UV_RUN_NOWAIT); /* not ONCE: it fires the pace and then waits for the hole */
     if (to.sock != NULL)
         ps_sock_close(to.sock);
     else
-        st = PS_NOMEM; /* the first is still waited for: that is the owner's deadline */
+        st = PS_NOMEM; /* the hole is still waited for: that is the owner's deadline */
     ps_dial_cancel(&d);
     world_close(w);
     hole_close(&hole);

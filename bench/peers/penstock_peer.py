@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from penstock import Transport
+from penstock import TLS, Limits, Timeouts, Transport
 
 from . import Feed
 
@@ -17,7 +17,7 @@ class PenstockPeer:
         self._transport = transport
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        response = await self._transport.request("POST", url, headers=list(headers.items()), content=body)
+        response = await self._transport.request("POST", url, headers=headers, content=body)
         return response.status, response.body
 
     async def stream(self, url: str, feed: Feed) -> int:
@@ -31,4 +31,6 @@ class PenstockPeer:
 
 
 async def open_peer(*, ca_file: str | None, connections: int) -> PenstockPeer:
-    return PenstockPeer(Transport(ca_file=ca_file, max_connections=connections))
+    limits = Limits(max_connections=connections, max_connections_per_origin=connections)
+    tls = TLS(ca_file=ca_file) if ca_file else TLS()
+    return PenstockPeer(Transport(limits=limits, tls=tls, timeouts=Timeouts(total_s=60)))

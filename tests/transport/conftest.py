@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from penstock import Transport
+from penstock import TLS, Transport
 
 from .certs import Authority
 from .nginx_peer import Nginx
@@ -32,5 +32,5 @@ def own_nginx(tmp_path_factory: pytest.TempPathFactory, authority: Authority) ->
 
 @pytest.fixture
 async def transport(authority: Authority) -> AsyncIterator[Transport]:
-    async with Transport(ca_file=str(authority.ca_file)) as opened:
+    async with Transport(tls=TLS(ca_file=authority.ca_file)) as opened:
         yield opened

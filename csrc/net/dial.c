@@ -7,15 +7,14 @@
 
 #include "net/dial.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "net/sock_internal.h"
+#include "net/uds.h"
 
 enum { UDS_AGAIN_MS = 10 }; /* a full Unix backlog refuses at once but means "wait" */
 enum { MORE_BYTES = 16 };   /* room kept for "; and 14 more" */
@@ -233,35 +232,11 @@ static void pace_next(struct ps_dial *d)
     (void)st; /* no memory for it: the next address then waits for this one's failure */
 }
 
-/* One system call that succeeds or fails at once. The descriptor, or a negative errno. */
-static int connect_uds(const char *path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t n = strlen(path);
-    memcpy(to.sun_path, path, n);
-    bool is_abstract = path[0] == '@';
-    if (is_abstract)
-        to.sun_path[0] = '\0'; /* the name's length counts then, it has no NUL at its end */
-    int fd = ps_compat_unix_socket();
-    if (fd < 0)
-        return -errno;
-    size_t len = offsetof(struct sockaddr_un, sun_path) + n + !is_abstract;
-    int r;
-    do
-        r = connect(fd, (const struct sockaddr *)(const void *)&to, (socklen_t)len);
-    while (r != 0 && errno == EINTR);
-    if (r == 0)
-        return fd;
-    int sys = -errno;
-    close(fd);
-    return sys;
-}
-
 static void try_uds(struct ps_dial *d)
 {
     const char *path = d->settings->uds_path;
     struct ps_sock *s = NULL;
-    int fd = connect_uds(path);
+    int fd = ps_uds_connect(path);
     int sys = fd < 0 ? fd : 0;
     if (fd >= 0) {
         sys = ps_sock_new_pipe(&s, d->loop, d->share, fd, d->settings->queue_limit_bytes, path);
@@ -290,23 +265,13 @@ static enum ps_status check(const struct ps_dial_settings *s, const struct ps_ad
                             struct ps_err *err)
 {
     struct ps_addr local;
-    struct sockaddr_un un;
-    if (s->uds_path == NULL && (addrs == NULL || addrs->n == 0))
+    if (s->uds_path != NULL)
+        return ps_uds_check(s->uds_path, err);
+    if (addrs == NULL || addrs->n == 0)
         return ps_err_set(err, PS_INVALID, PS_PHASE_CONNECT, "no address to connect to");
-    if (s->uds_path == NULL) {
-        if (s->local_address == NULL || ps_addr_parse(&local, s->local_address, 0) == PS_OK)
-            return PS_OK;
+    if (s->local_address != NULL && ps_addr_parse(&local, s->local_address, 0) != PS_OK)
         return ps_err_set(err, PS_INVALID, PS_PHASE_CONNECT, "\"%s\" is not a local IP address",
                           s->local_address);
-    }
-    size_t n = strlen(s->uds_path);
-    bool is_abstract = s->uds_path[0] == '@';
-    if (is_abstract && !PS_COMPAT_HAS_ABSTRACT)
-        return ps_err_set(err, PS_INVALID, PS_PHASE_CONNECT, "abstract Unix sockets need Linux");
-    if (n == 0 || (is_abstract && n == 1) || n + !is_abstract > sizeof un.sun_path)
-        return ps_err_set(err, PS_INVALID, PS_PHASE_CONNECT,
-                          "the Unix socket's path has %zu bytes; 1 to %zu are possible", n,
-                          sizeof un.sun_path - 1);
     return PS_OK;
 }
 

@@ -426,7 +426,7 @@ static enum ps_status paced_scenario(void)
     if (st == PS_OK)
         ps_clock_skip(&w->clock, 250);
     while (st == PS_OK && to.done_n == 0 && strstr(d.tried_text, "memory") == NULL)
-        uv_run(&w->loop, UV_RUN_NOWAIT); /* not ONCE: it fires the pace and then waits for the hole */
+        uv_run(&w->loop, UV_RUN_NOWAIT); /* ONCE would fire the pace, then wait */
     if (to.sock != NULL)
         ps_sock_close(to.sock);
     else

@@ -30,7 +30,7 @@ struct ps_dial {
     const struct ps_dial_settings *settings; /* borrowed from the pool; outlives the dial */
     struct ps_addrs addrs;
     size_t next;                /* index of the next address to try */
-    struct ps_dial_try *tries;  /* in flight; each freed by its own close callback */
+    struct ps_dial_try *tries;  /* in flight; each freed by its own connect callback */
     struct ps_deadline pace;    /* the eyeballs timer */
     struct ps_err last_err;
     char tried_text[200];       /* "127.0.0.1:80 connection refused; [::1]:80 no answer" */

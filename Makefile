@@ -70,7 +70,7 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=address,undefined fuzz
 	@for t in $(FUZZERS); do \
 	    echo "== $$t ($(FUZZ_S) s)"; mkdir -p build/corpus/$$t build/findings; \
-	    build/c-address,undefined/$$t -max_total_time=$(FUZZ_S) -timeout=10 -print_final_stats=1 \
+	    build/fuzz/$$t -max_total_time=$(FUZZ_S) -timeout=10 -print_final_stats=1 \
 	        -artifact_prefix=build/findings/$$t- build/corpus/$$t $$(ls -d tests/fuzz/corpus/$$t 2>/dev/null); \
 	done
 

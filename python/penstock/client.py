@@ -96,7 +96,7 @@ class Transport(Submitter):
         """Refuse new requests, wait for running ones of this transport (of any loop or thread), at most `drain_s`
         seconds, then cancel the rest: they raise RequestCancelled. None = no limit but the requests' own timeouts.
         Without a limit, do not call it inside a `stream()` block of this transport: it would wait for that block."""
-        for pause_s in self._drain(drain_s):
+        for pause_s in self.drain(drain_s):
             await asyncio.sleep(pause_s)
 
     async def __aenter__(self) -> Transport:
@@ -143,7 +143,7 @@ class Transport(Submitter):
 
     def close(self, *, drain_s: float | None = None) -> None:
         """The blocking twin of `aclose()`."""
-        for pause_s in self._drain(drain_s):
+        for pause_s in self.drain(drain_s):
             time.sleep(pause_s)
 
     def __enter__(self) -> Transport:

@@ -23,52 +23,52 @@ RUNNING = ("sent", "open")  # states of an exchange that is not over
 class ResponseFacts:
     """What both kinds of response tell."""
 
-    __slots__ = ("__weakref__", "_body", "_body_limit", "_exchange", "_headers")
+    __slots__ = ("__weakref__", "_body", "_body_limit", "_headers", "exchange")
 
     def __init__(self, exchange: Exchange, body_limit: int) -> None:
-        self._exchange = exchange
+        self.exchange = exchange
         self._body_limit = body_limit  # 0 = none
         self._body: bytes | None = None
         self._headers: Headers | None = None
 
     @property
     def status(self) -> int:
-        return self._exchange.status
+        return self.exchange.status
 
     @property
     def reason(self) -> str:
-        return self._exchange.reason.decode("latin-1")
+        return self.exchange.reason.decode("latin-1")
 
     @property
     def http_version(self) -> str:
         """ "HTTP/1.1" """
-        return self._exchange.http_version.decode("ascii")
+        return self.exchange.http_version.decode("ascii")
 
     @property
     def headers(self) -> Headers:
         if self._headers is None:
-            self._headers = Headers.of_raw(self._exchange.headers)
+            self._headers = Headers.of_raw(self.exchange.headers)
         return self._headers
 
     @property
     def trailers(self) -> Headers:
         """Fields after the body (RFC 9110 6.5); empty until the body has ended."""
-        return Headers.of_raw(self._exchange.trailers)
+        return Headers.of_raw(self.exchange.trailers)
 
     @property
     def informational(self) -> list[tuple[int, Headers]]:
         """1xx responses that came before this one."""
-        return [(status, Headers.of_raw(fields)) for status, fields in self._exchange.informational]
+        return [(status, Headers.of_raw(fields)) for status, fields in self.exchange.informational]
 
     @property
     def timings(self) -> Timings:
         """As of now; complete when the body has ended."""
-        return Timings.of(self._exchange.timings)
+        return Timings.of(self.exchange.timings)
 
     @property
     def state(self) -> str:
         """ "sent" (no head yet), "open" (body coming), "done" or "failed"."""
-        return self._exchange.state
+        return self.exchange.state
 
     @property
     def body(self) -> bytes:
@@ -79,11 +79,11 @@ class ResponseFacts:
 
     def cancel(self) -> None:
         """Give up: the connection or stream is reset at once. Harmless when the response is complete."""
-        self._exchange.cancel()
+        self.exchange.cancel()
 
     def _check_length(self, length: int) -> None:
         if 0 < self._body_limit < length:
-            self._exchange.cancel()
+            self.exchange.cancel()
             raise LimitExceeded(
                 f"the response body is longer than {self._body_limit} bytes (body_bytes)",
                 phase="body",
@@ -94,7 +94,7 @@ class ResponseFacts:
             )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._exchange.status or 'pending'}, {self._exchange.state}>"
+        return f"<{type(self).__name__} {self.exchange.status or 'pending'}, {self.exchange.state}>"
 
 
 class Response(ResponseFacts):
@@ -111,11 +111,11 @@ class Response(ResponseFacts):
             return _once(self._body)
         if self._upload is not None:
             return self._iterate_beside_upload()
-        return self._exchange
+        return self.exchange
 
     async def _iterate_beside_upload(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._exchange:
+            async for chunk in self.exchange:
                 yield chunk
         except RequestCancelled as err:
             raise self._cause(err) from None
@@ -133,7 +133,7 @@ class Response(ResponseFacts):
     async def wait_head(self) -> None:
         """Until the response head is there."""
         try:
-            await self._exchange.wait_head()
+            await self.exchange.wait_head()
         except BaseException as err:
             await self.aclose()
             if (cause := self._cause(err)) is not err:
@@ -155,9 +155,9 @@ class Response(ResponseFacts):
     async def read_whole(self) -> bytes:
         """The body of an exchange that was submitted as a whole."""
         try:
-            self._body = await self._exchange.read_whole()
+            self._body = await self.exchange.read_whole()
         except BaseException as err:
-            self._exchange.cancel()
+            self.exchange.cancel()
             if (cause := self._cause(err)) is not err:
                 raise cause from None
             raise
@@ -168,7 +168,7 @@ class Response(ResponseFacts):
 
     async def aclose(self) -> None:
         """End it: an unfinished response is reset at the peer. May be called twice."""
-        self._exchange.cancel()
+        self.exchange.cancel()
         if self._upload is not None:
             await self._upload.stop()
 
@@ -181,7 +181,7 @@ class SyncResponse(ResponseFacts):
     def __iter__(self) -> Iterator[bytes]:
         if self._body is not None:
             return iter((self._body,) if self._body else ())
-        return iter(self._exchange.read_chunk_sync, b"")
+        return iter(self.exchange.read_chunk_sync, b"")
 
     def read(self) -> bytes:
         """All of the body that was not iterated, kept in `body`. LimitExceeded past Limits(body_bytes)."""
@@ -198,23 +198,23 @@ class SyncResponse(ResponseFacts):
     def wait_head(self) -> None:
         """Until the response head is there."""
         try:
-            self._exchange.wait_head_sync()
+            self.exchange.wait_head_sync()
         except BaseException:
-            self._exchange.cancel()
+            self.exchange.cancel()
             raise
 
     def read_whole(self) -> bytes:
         """The body of an exchange that was submitted as a whole."""
         try:
-            self._body = self._exchange.read_whole_sync()
+            self._body = self.exchange.read_whole_sync()
         except BaseException:
-            self._exchange.cancel()
+            self.exchange.cancel()
             raise
         return self._body
 
     def close(self) -> None:
         """End it: an unfinished response is reset at the peer. May be called twice."""
-        self._exchange.cancel()
+        self.exchange.cancel()
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

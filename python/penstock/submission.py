@@ -202,11 +202,15 @@ class Submitter:
         responses = [each() for each in list(self._live)]
         return [each for each in responses if each is not None and each.state in RUNNING]
 
-    def _drain(self, drain_s: float | None) -> Iterator[float]:
-        """Refuse new requests; yields how long to pause until nothing runs or the time is up, then cancels."""
-        limit_s = check.optional_seconds("drain_s", drain_s)
+    def refuse(self) -> None:
+        """From now on new requests raise TransportClosed; running ones go on."""
         self._is_closed = True
         self._pool = None
+
+    def drain(self, drain_s: float | None) -> Iterator[float]:
+        """Refuse new requests; yields how long to pause until nothing runs or the time is up, then cancels."""
+        limit_s = check.optional_seconds("drain_s", drain_s)
+        self.refuse()
         due_s = None if limit_s is None else time.monotonic() + limit_s
         looks = 0
         while running := self.running():

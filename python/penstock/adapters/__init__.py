@@ -1,0 +1,1 @@
+"""Transports for other clients. Each module imports its client; nothing here is imported by penstock itself."""

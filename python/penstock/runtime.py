@@ -90,6 +90,11 @@ def shares_libssl() -> bool:
     return path is not None and _core.shares_libssl(path)
 
 
+def versions() -> dict[str, str]:
+    """The libraries the engine is linked with."""
+    return _core.versions()
+
+
 runtime = Runtime()
 _core.set_error_factory(error_from_facts)
 os.register_at_fork(after_in_child=runtime.after_fork)

@@ -273,6 +273,7 @@ static void pool_dealloc(PyObject *self)
     PoolObject *p = (PoolObject *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    PyObject_ClearWeakRefs(self);
     if (p->profile != NULL && !ps_bridge_is_foreign(p->engine->bridge))
         ps_bridge_close_profile(p->engine->bridge, p->close_control, p->profile);
     else

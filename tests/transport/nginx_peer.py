@@ -5,7 +5,8 @@ Paths it serves:
     /json           a small JSON object; a request body is read and thrown away
     /length         the request's length on the wire, as text
     /header         the value of the request's X-Echo header
-    /sink           204; a request body of any size is read and thrown away
+    /sink           204 once the whole request body, of any size, has been read
+    /early          204 at once; the request body is read and thrown away after it
     /status/N       an answer of status N (204, 304, 404, 500, 503)
     /slow           1 MiB at 256 KiB/s
     /close          as /json, and the connection is closed after it
@@ -64,7 +65,8 @@ http {{
         location = /json {{ default_type application/json; return 200 '{json}'; }}
         location = /length {{ return 200 '$request_length'; }}
         location = /header {{ return 200 '$http_x_echo'; }}
-        location = /sink {{ return 204; }}
+        location = /sink {{ proxy_pass http://127.0.0.1:{port}/early; }}
+        location = /early {{ return 204; }}
         location = /close {{ keepalive_timeout 0; default_type application/json; return 200 '{json}'; }}
         location = /slow {{ limit_rate 256k; alias {folder}/root/bytes/1m; }}
         location = /status/204 {{ return 204; }}

@@ -101,6 +101,15 @@ void ps_exchange_credit(struct ps_exchange *x, size_t n)
 void ps_exchange_cancel(struct ps_exchange *x)
 {
     pthread_mutex_lock(&x->home->lock);
+    bool is_over = x->news.is_done;
+    pthread_mutex_unlock(&x->home->lock);
+    if (!is_over)
+        bridge_post(x->bridge, x, PS_WANT_CANCEL, 0);
+}
+
+void ps_exchange_forget(struct ps_exchange *x)
+{
+    pthread_mutex_lock(&x->home->lock);
     bool was_linked = ps_node_linked(&x->ready_node);
     bool is_over = x->news.is_done;
     ps_node_unlink(&x->ready_node);
@@ -318,7 +327,10 @@ static void cancel(struct ps_exchange *x)
     ps_err_set(&x->news.err, PS_CANCELLED, PS_PHASE_NONE, "the request was cancelled");
     x->news.maybe_processed = x->call.stream.byte_written;
     x->news.timings = x->call.timings;
+    bool linked = link_ready(x); /* a task may still wait for this one */
     pthread_mutex_unlock(&x->home->lock);
+    if (linked)
+        bridge_announce(x->bridge, x->home);
     finish(x);
 }
 

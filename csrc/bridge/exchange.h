@@ -83,7 +83,8 @@ void ps_exchange_unref(struct ps_exchange *x); /* accepts NULL; frees request, b
 /* Home side posts. start: PS_OK or PS_CLOSED (the engine is stopping; nothing happened). */
 PS_CHECK enum ps_status ps_exchange_start(struct ps_exchange *x, struct ps_err *err);
 void ps_exchange_credit(struct ps_exchange *x, size_t n);
-void ps_exchange_cancel(struct ps_exchange *x); /* also: no more news */
+void ps_exchange_cancel(struct ps_exchange *x); /* ends with PS_CANCELLED, unless it was over already */
+void ps_exchange_forget(struct ps_exchange *x); /* cancel, and no more news */
 PS_CHECK enum ps_status ps_exchange_upload(struct ps_exchange *x, struct ps_bytes bytes, bool end);
 
 /* Home side, blocking: waits for news until `wait_ms` have passed; true when there may be some. */

@@ -286,7 +286,7 @@ static void exchange_dealloc(PyObject *self)
     if (o->x != NULL) {
         o->x->user = NULL;
         if (!ps_bridge_is_foreign(o->x->bridge)) {
-            ps_exchange_cancel(o->x);
+            ps_exchange_forget(o->x);
             ps_exchange_unref(o->x);
         }
         o->x = NULL;

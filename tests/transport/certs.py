@@ -57,8 +57,12 @@ class Authority:
     def __repr__(self) -> str:
         return f"<Authority {self.ca_file} issued={self._issued_n}>"
 
-    def issue(self, names: Sequence[str] = LOOPBACK, *, not_after: datetime | None = None) -> Issued:
-        """A certificate for host names and addresses; `not_after` in the past makes an expired one."""
+    def issue(
+        self, names: Sequence[str] = LOOPBACK, *, not_after: datetime | None = None, client: bool = False
+    ) -> Issued:
+        """A certificate for host names and addresses; `not_after` in the past makes an expired one; `client`: one
+        to show to a server."""
+        purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         cert = (
@@ -66,7 +70,7 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certs=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self._issued_n += 1

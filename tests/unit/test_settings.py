@@ -25,7 +25,7 @@ def test_settings_are_keyword_only_values() -> None:
     assert Timeouts(connect_s=1) == Timeouts(connect_s=1.0)
     assert len({Limits(), Limits(), Limits(idle_s=1)}) == 2
     with pytest.raises(TypeError):
-        Timeouts(1)  # type: ignore[misc]
+        Timeouts(1)  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         Timeouts().connect_s = 3  # type: ignore[misc]
 

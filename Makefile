@@ -12,7 +12,7 @@ ARGS   ?=
 SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer.
-APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light ca-certificates
+APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light openssl ca-certificates
 # The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
@@ -27,7 +27,7 @@ deps: $(VENV)/.deps ## install what is missing: Debian packages (apt-get), .venv
 build: $(VENV)/.installed ## compile the extension in place; only what changed
 	@$(PY) setup.py --quiet build_ext --inplace
 
-run: deps build ## a short demonstration against a local server
+run: $(VENV)/.demo build ## a short demonstration against a local server
 	@$(PY) -m penstock.demo
 
 test: deps ## everything CI checks: lint, C under ASan and TSan, Python
@@ -84,6 +84,10 @@ clean: ## remove what was built; .venv stays
 $(VENV)/.deps: pyproject.toml .ci/deps
 	@.ci/deps "$(PYTHON)" "$(VENV)" $(APT)
 	@.ci/extra "$(PY)" test
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.deps
+	@.ci/extra "$(PY)" demo
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.deps

@@ -136,7 +136,8 @@ def test_trailers_and_informational_responses() -> None:
 
 def test_a_connection_is_reused_and_shared_by_transports_of_equal_settings() -> None:
     async def ask(peer: RawPeer) -> None:
-        async with Transport() as one, Transport() as other:
+        limits = Limits(max_waiting=501)  # a pool of its own
+        async with Transport(limits=limits) as one, Transport(limits=limits) as other:
             assert not (await one.request("GET", peer.url())).timings.reused
             assert (await other.request("GET", peer.url())).timings.reused
             stats = other.stats()

@@ -84,6 +84,7 @@ enum ps_status ps_exchange_start(struct ps_exchange *x, struct ps_err *err)
         most = x->body_limit_bytes > 0 ? x->body_limit_bytes : SIZE_MAX / 2;
     ps_buf_init(&x->news.body, most);
     x->call.timings.start_ns = uv_hrtime();
+    x->call.timings.dns_us = x->call.timings.connect_us = x->call.timings.tls_us = UINT64_MAX;
     x->news.timings = x->call.timings;
     ps_exchange_ref(x); /* io's, dropped in ps_exchange_settle() */
     if (bridge_post(x->bridge, x, PS_WANT_START, 0))
@@ -150,22 +151,26 @@ static struct timespec after_ms(uint64_t ms)
     return at;
 }
 
+/* While it waits the exchange is not in `ready`: only what is linked anew is announced. */
 bool ps_exchange_wait(struct ps_exchange *x, bool (*is_there)(const struct ps_exchange *x),
                       uint64_t wait_ms)
 {
     struct ps_home *h = x->home;
     struct timespec at = after_ms(wait_ms);
+    unsigned unlinked_n = 0;
+    int rc = 0;
     pthread_mutex_lock(&h->lock);
-    while (!is_there(x)) {
-        if (pthread_cond_timedwait(&h->news, &h->lock, &at) == ETIMEDOUT)
+    for (;;) {
+        unlinked_n += ps_node_linked(&x->ready_node);
+        ps_node_unlink(&x->ready_node);
+        if (is_there(x) || rc == ETIMEDOUT)
             break;
+        rc = pthread_cond_timedwait(&h->news, &h->lock, &at);
     }
     bool there = is_there(x);
-    bool was_linked = ps_node_linked(&x->ready_node);
-    ps_node_unlink(&x->ready_node);
     pthread_mutex_unlock(&h->lock);
-    if (was_linked)
-        ps_exchange_unref(x);
+    while (unlinked_n-- > 0)
+        ps_exchange_unref(x); /* the list's */
     return there;
 }
 
@@ -320,7 +325,9 @@ static enum ps_status take_upload(struct ps_exchange *x)
 
 static void cancel(struct ps_exchange *x)
 {
-    ps_call_cancel(&x->call);
+    ps_call_cancel(&x->call); /* harmless when it was never started */
+    if (x->call.timings.end_ns == 0)
+        x->call.timings.end_ns = uv_hrtime();
     pthread_mutex_lock(&x->home->lock);
     x->news.is_done = true;
     x->news.upload_closed = true;
@@ -348,6 +355,8 @@ void ps_exchange_take_mail(struct ps_exchange *x, unsigned wants, size_t credit_
     if (wants & PS_WANT_START) {
         x->is_running = true;
         atomic_fetch_add(&x->bridge->live_n, 1);
+    }
+    if ((wants & PS_WANT_START) && !(wants & PS_WANT_CANCEL)) {
         if (x->is_streamed && take_upload(x) != PS_OK)
             x->upload_ended = true; /* cannot happen: io's buffer is empty, so they are swapped */
         ps_call_start(&x->call, &x->bridge->engine, &x->spec, &call_ops, x);

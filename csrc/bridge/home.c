@@ -10,6 +10,9 @@
 #include "base/thread.h"
 #include "bridge/bridge.h"
 
+/* In looks of NUDGE_MS each. */
+enum { RING_AGAIN_N = 20, GIVE_UP_N = 1000 };
+
 /* Non-blocking and close-on-exec, with calls that macOS has too. */
 static int set_flags(int fd)
 {
@@ -65,6 +68,7 @@ enum ps_status ps_home_new(struct ps_home **out, struct ps_bridge *bridge, enum 
         ps_free(h);
         return PS_INTERNAL;
     }
+    bridge_ref(bridge);
     atomic_init(&h->refs_n, 1);
     ps_list_init(&h->ready);
     pthread_mutex_init(&h->lock, NULL);
@@ -85,15 +89,14 @@ void ps_home_unref(struct ps_home *h)
     ps_home_close(h);
     pthread_cond_destroy(&h->news);
     pthread_mutex_destroy(&h->lock);
+    bridge_unref(h->bridge);
     ps_free(h);
 }
 
-/* With the lock held. */
-static void fall_asleep(struct ps_home *h)
+static void close_fd(int fd)
 {
-    if (h->is_awake)
-        atomic_fetch_sub(&h->bridge->awake_n, 1);
-    h->is_awake = false;
+    if (fd >= 0)
+        close(fd);
 }
 
 void ps_home_close(struct ps_home *h)
@@ -102,39 +105,73 @@ void ps_home_close(struct ps_home *h)
     ps_list_init(&dropped);
     pthread_mutex_lock(&h->lock);
     h->is_closed = true;
-    fall_asleep(h);
+    h->is_awake = false;
     ps_list_move_all(&dropped, &h->ready);
     int read_fd = h->read_fd;
     int wake_fd = h->wake_fd;
     h->read_fd = h->wake_fd = -1;
     pthread_mutex_unlock(&h->lock);
-    if (read_fd >= 0) {
-        close(read_fd);
-        close(wake_fd);
-    }
-    struct ps_node *n;
-    while ((n = ps_list_pop_front(&dropped)) != NULL)
-        ps_exchange_unref(PS_ITEM(n, struct ps_exchange, ready_node));
+    close_fd(read_fd);
+    close_fd(wake_fd);
+    ps_home_drop(h, &dropped);
 }
 
-void ps_home_clear_wake(struct ps_home *h)
+void ps_home_end(struct ps_home *h)
+{
+    pthread_mutex_lock(&h->lock);
+    int wake_fd = h->wake_fd;
+    h->wake_fd = -1;
+    pthread_mutex_unlock(&h->lock);
+    close_fd(wake_fd);
+}
+
+void ps_home_abandon(struct ps_home *h)
+{
+    close_fd(h->read_fd);
+    close_fd(h->wake_fd);
+    h->read_fd = h->wake_fd = -1;
+}
+
+bool ps_home_clear_wake(struct ps_home *h)
 {
     char sink[64];
     ssize_t n;
     do {
         n = read(h->read_fd, sink, sizeof sink);
     } while (n == (ssize_t)sizeof sink || (n < 0 && errno == EINTR));
+    return n != 0;
 }
 
-bool ps_home_take(struct ps_home *h, struct ps_list *out)
+/* Nodes are unlinked under the lock even where `batch` is the home's alone: io asks whether they are
+ * linked. */
+static struct ps_exchange *pop(struct ps_list *from)
+{
+    struct ps_node *n = ps_list_pop_front(from);
+    return n == NULL ? NULL : PS_ITEM(n, struct ps_exchange, ready_node);
+}
+
+struct ps_exchange *ps_home_next(struct ps_home *h, struct ps_list *batch)
 {
     pthread_mutex_lock(&h->lock);
-    ps_list_move_all(out, &h->ready);
-    bool any = !ps_list_empty(out);
-    if (!any)
-        fall_asleep(h);
+    if (ps_list_empty(batch))
+        ps_list_move_all(batch, &h->ready);
+    struct ps_exchange *x = pop(batch);
+    h->taken_n++;
+    if (x == NULL)
+        h->is_awake = false;
     pthread_mutex_unlock(&h->lock);
-    return any;
+    return x;
+}
+
+void ps_home_drop(struct ps_home *h, struct ps_list *batch)
+{
+    struct ps_exchange *x;
+    do {
+        pthread_mutex_lock(&h->lock);
+        x = pop(batch);
+        pthread_mutex_unlock(&h->lock);
+        ps_exchange_unref(x);
+    } while (x != NULL);
 }
 
 void ps_home_hold(struct ps_home *h)
@@ -148,6 +185,13 @@ void ps_home_release(struct ps_home *h)
     bridge_signal_held(h->bridge);
 }
 
+/* With the lock held. When the descriptor is full there is a byte already. */
+static void ring(struct ps_home *h)
+{
+    ssize_t n = write(h->wake_fd, "!", 1);
+    (void)n;
+}
+
 void ps_home_wake(struct ps_home *h)
 {
     ps_assert_io();
@@ -156,9 +200,23 @@ void ps_home_wake(struct ps_home *h)
         pthread_cond_broadcast(&h->news);
     } else if (!h->is_awake && !h->is_closed && !ps_list_empty(&h->ready)) {
         h->is_awake = true;
-        atomic_fetch_add(&h->bridge->awake_n, 1);
-        ssize_t n = write(h->wake_fd, "!", 1); /* full would mean that a byte is there already */
-        (void)n;
+        ring(h);
     }
     pthread_mutex_unlock(&h->lock);
+}
+
+bool ps_home_look(struct ps_home *h)
+{
+    ps_assert_io();
+    pthread_mutex_lock(&h->lock);
+    bool is_awake = h->is_awake;
+    h->stuck_n = h->taken_n == h->seen_taken_n ? h->stuck_n + 1 : 0;
+    h->seen_taken_n = h->taken_n;
+    if (is_awake && h->stuck_n == RING_AGAIN_N)
+        ring(h);
+    bool goes_on = is_awake && h->stuck_n < GIVE_UP_N;
+    if (!goes_on)
+        h->stuck_n = 0;
+    pthread_mutex_unlock(&h->lock);
+    return goes_on;
 }

@@ -7,7 +7,9 @@
  * blocks delays its own posts by that much and nobody else's.
  *
  * Protocol: `is_awake` is set by whoever wakes the home and cleared by the home itself, under the lock, when
- * it finds `ready` empty. So at most one byte is under way and none is missed.
+ * it finds `ready` empty. So none is missed, and one byte is under way. There are two when the home takes
+ * nothing for a while (see ps_home_look): its Python code may be running a loop inside of the loop, which
+ * must be able to go on. A home that never comes (its loop was closed) is not looked at for ever.
  * Thread: both; every field after `lock` is guarded by it unless marked.
  * Owner: counted; the Python home has one reference, each exchange has one. */
 #ifndef PS_BRIDGE_HOME_H
@@ -26,7 +28,7 @@ struct ps_bridge;
 struct ps_home {
     atomic_uint refs_n;
     enum ps_home_kind kind;   /* set once */
-    struct ps_bridge *bridge; /* set once; outlives its homes */
+    struct ps_bridge *bridge; /* set once; one reference */
     atomic_bool is_holding;   /* the home is handing out a batch: posts of its exchanges need no signal */
     int wake_fd;            /* LOOP: io writes here; -1 once closed */
     int read_fd;            /* LOOP: the home reads here; -1 once closed */
@@ -35,7 +37,12 @@ struct ps_home {
     struct ps_list ready;   /* exchanges with news, each holding a reference for it */
     bool is_awake;
     bool is_closed;
-    struct ps_node wake_node; /* io only: in the bridge's list of homes to wake this turn */
+    unsigned taken_n;       /* exchanges handed to the home; may wrap */
+    /* io only */
+    struct ps_node wake_node;  /* in the bridge's list of homes to wake this turn */
+    struct ps_node watch_node; /* in the bridge's list of homes that are awake */
+    unsigned seen_taken_n;     /* taken_n at the last look */
+    unsigned stuck_n;          /* looks since it moved */
 };
 
 /* PS_OK, PS_NOMEM, or PS_INTERNAL with err->sys when there is no descriptor to be had. */
@@ -47,10 +54,17 @@ void ps_home_unref(struct ps_home *h); /* accepts NULL */
 /* The consumer is gone: news is dropped from now on, descriptors are closed. Home side; may be repeated. */
 void ps_home_close(struct ps_home *h);
 
-/* Home side, LOOP: the wake byte was seen; empties the descriptor. */
-void ps_home_clear_wake(struct ps_home *h);
-/* Home side: moves all of `ready` to `out`; when there is none, the home is asleep from now on (false). */
-bool ps_home_take(struct ps_home *h, struct ps_list *out);
+/* Home side, LOOP: the wake byte was seen; empties the descriptor. False: that was the end. */
+bool ps_home_clear_wake(struct ps_home *h);
+/* Home side: the next exchange with news, unlinked, with the reference it had for that; `batch` is the
+ * home's own list of what was taken and not yet handed out. NULL: the home is asleep from now on. */
+struct ps_exchange *ps_home_next(struct ps_home *h, struct ps_list *batch);
+/* Home side: drops what is left of a batch. */
+void ps_home_drop(struct ps_home *h, struct ps_list *batch);
+/* After the bridge was stopped, any thread: closes the write end, so that the home reads its end. */
+void ps_home_end(struct ps_home *h);
+/* In a forked child: closes the inherited descriptors, touching no lock. */
+void ps_home_abandon(struct ps_home *h);
 
 /* Home side: around the handing out of a batch. */
 void ps_home_hold(struct ps_home *h);
@@ -58,5 +72,7 @@ void ps_home_release(struct ps_home *h);
 
 /* io side: wakes the home if it sleeps and has news. */
 void ps_home_wake(struct ps_home *h);
+/* io side, every NUDGE_MS: rings again when it seems stuck. False when it needs no more looks. */
+bool ps_home_look(struct ps_home *h);
 
 #endif

@@ -154,3 +154,37 @@ void bridge_take_mail(struct ps_bridge *b, struct ps_list *controls)
     }
     pthread_mutex_unlock(&b->lock);
 }
+
+/* -- standing still while somebody forks (see fork.c) -- */
+
+void bridge_pause(struct ps_bridge *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->wants_pause = true;
+    bool signal = must_signal(b);
+    pthread_mutex_unlock(&b->lock);
+    if (signal)
+        signal_thread(b);
+    pthread_mutex_lock(&b->lock);
+    while (!b->is_paused && !b->is_gone)
+        pthread_cond_wait(&b->answered, &b->lock);
+}
+
+void bridge_resume(struct ps_bridge *b)
+{
+    b->wants_pause = false;
+    pthread_cond_broadcast(&b->answered);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void bridge_stand_still(struct ps_bridge *b)
+{
+    while (b->wants_pause) {
+        if (!b->is_paused) {
+            b->is_paused = true;
+            pthread_cond_broadcast(&b->answered);
+        }
+        pthread_cond_wait(&b->answered, &b->lock);
+    }
+    b->is_paused = false;
+}

@@ -73,6 +73,7 @@ static int import_names(struct core_state *state)
     state->str_call_soon = PyUnicode_InternFromString("call_soon");
     state->str_context = PyUnicode_InternFromString("context");
     state->str_add_reader = PyUnicode_InternFromString("add_reader");
+    state->str_remove_reader = PyUnicode_InternFromString("remove_reader");
     state->str_is_closed = PyUnicode_InternFromString("is_closed");
     return PyErr_Occurred() ? -1 : 0;
 }
@@ -119,6 +120,7 @@ static int core_clear(PyObject *module)
     Py_CLEAR(s->str_call_soon);
     Py_CLEAR(s->str_context);
     Py_CLEAR(s->str_add_reader);
+    Py_CLEAR(s->str_remove_reader);
     Py_CLEAR(s->str_is_closed);
     return 0;
 }

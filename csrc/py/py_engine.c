@@ -30,6 +30,15 @@ fail:
     return NULL;
 }
 
+/* `act` runs no Python code. */
+static void each_home(EngineObject *e, void (*act)(HomeObject *h))
+{
+    PyObject *key, *home;
+    Py_ssize_t at = 0;
+    while (e->homes != NULL && PyDict_Next(e->homes, &at, &key, &home))
+        act((HomeObject *)home);
+}
+
 static void stop_bridge(EngineObject *e, uint64_t drain_ms)
 {
     if (e->bridge == NULL || ps_bridge_is_foreign(e->bridge))
@@ -38,6 +47,7 @@ static void stop_bridge(EngineObject *e, uint64_t drain_ms)
     Py_BEGIN_ALLOW_THREADS
     ps_bridge_stop(e->bridge, drain_ms);
     Py_END_ALLOW_THREADS
+    each_home(e, home_end);
 }
 
 static PyObject *engine_stop(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -58,8 +68,12 @@ static PyObject *engine_abandon(PyObject *self, PyObject *unused)
 {
     EngineObject *e = (EngineObject *)self;
     (void)unused;
-    if (e->bridge != NULL)
+    if (e->bridge == NULL || !ps_bridge_is_foreign(e->bridge))
+        Py_RETURN_NONE;
+    if (!e->is_stopped) {
         ps_bridge_abandon(e->bridge);
+        each_home(e, home_abandon);
+    }
     e->is_stopped = true;
     Py_RETURN_NONE;
 }
@@ -129,8 +143,8 @@ static int engine_clear(PyObject *self)
     return 0;
 }
 
-/* Pools and exchanges hold the engine, so none is left; the thread is stopped if nobody did. The bridge's
- * memory is kept when homes may still refer to it. */
+/* Pools and exchanges hold the engine, so none is left; the thread is stopped if nobody did. Homes may be
+ * left (a loop's reader holds one) and keep the bridge's memory. */
 static void engine_dealloc(PyObject *self)
 {
     EngineObject *e = (EngineObject *)self;

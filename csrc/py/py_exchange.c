@@ -26,10 +26,15 @@ static ExchangeObject *self_of(PyObject *self)
     return (ExchangeObject *)self;
 }
 
+bool exchange_is_foreign(const ExchangeObject *o)
+{
+    return ps_bridge_is_foreign(o->x->bridge);
+}
+
 /* The news' head moves to the object the first time somebody looks. */
 static struct ps_head *head_of(ExchangeObject *o)
 {
-    if (o->head != NULL)
+    if (o->head != NULL || exchange_is_foreign(o))
         return o->head;
     pthread_mutex_lock(&o->x->home->lock);
     o->head = o->x->news.head;
@@ -114,34 +119,49 @@ static PyObject *exchange_wait_room_sync(PyObject *self, PyObject *unused)
     return exchange_block(self_of(self), WAIT_ROOM);
 }
 
+static int check_send(const ExchangeObject *o)
+{
+    if (!o->x->is_streamed)
+        PyErr_SetString(PyExc_RuntimeError, "send() needs a request submitted with streamed=True");
+    else if (o->is_sent)
+        PyErr_SetString(PyExc_RuntimeError, "send() after the end of the request body");
+    else
+        return 0;
+    return -1;
+}
+
 static PyObject *exchange_send(PyObject *self, PyObject *args)
 {
     ExchangeObject *o = self_of(self);
     Py_buffer data;
     int end = 0;
+    if (exchange_is_foreign(o))
+        return exchange_take(o, WAIT_ROOM);
     if (!PyArg_ParseTuple(args, "y*|p:send", &data, &end))
         return NULL;
-    enum ps_status st = PS_INVALID;
-    if (o->x->is_streamed) {
+    if (check_send(o) < 0) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    enum ps_status st =
+        ps_exchange_upload(o->x, ps_bytes_of(data.buf, (size_t)data.len), end);
+    if (st == PS_OK) {
         o->sent_n += (size_t)data.len;
-        st = ps_exchange_upload(o->x, ps_bytes_of(data.buf, (size_t)data.len), end);
+        o->is_sent = end;
     }
     PyBuffer_Release(&data);
-    if (st == PS_INVALID)
-        PyErr_SetString(PyExc_RuntimeError, "send() needs a request submitted with streamed=True");
-    else if (st == PS_LIMIT)
-        PyErr_SetString(PyExc_ValueError, "a piece of a request body is limited to 1 GiB");
-    else if (st != PS_OK)
-        PyErr_NoMemory();
-    if (st != PS_OK)
-        return NULL;
-    Py_RETURN_NONE;
+    if (st == PS_OK)
+        Py_RETURN_NONE;
+    if (st != PS_LIMIT)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_ValueError, "a piece of a request body is limited to 1 GiB");
+    return NULL;
 }
 
 static PyObject *exchange_cancel(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (!ps_bridge_is_foreign(self_of(self)->x->bridge))
+    if (!exchange_is_foreign(self_of(self)))
         ps_exchange_cancel(self_of(self)->x);
     Py_RETURN_NONE;
 }
@@ -192,6 +212,8 @@ static PyObject *get_trailers(PyObject *self, void *closure)
 {
     struct ps_exchange *x = self_of(self)->x;
     (void)closure;
+    if (exchange_is_foreign(self_of(self)))
+        return fields_list(NULL);
     pthread_mutex_lock(&x->home->lock);
     struct ps_head *trailers = x->news.trailers;
     bool is_final = x->news.is_done; /* from then on io does not touch them */
@@ -203,6 +225,8 @@ static PyObject *get_informational(PyObject *self, void *closure)
 {
     struct ps_exchange *x = self_of(self)->x;
     (void)closure;
+    if (exchange_is_foreign(self_of(self)))
+        return fields_list(NULL);
     pthread_mutex_lock(&x->home->lock);
     size_t n = x->news.infos_n; /* entries below n do not change any more */
     pthread_mutex_unlock(&x->home->lock);
@@ -221,6 +245,8 @@ static PyObject *get_informational(PyObject *self, void *closure)
 static const char *state_name(const ExchangeObject *o)
 {
     struct ps_exchange *x = o->x;
+    if (exchange_is_foreign(o))
+        return "failed";
     pthread_mutex_lock(&x->home->lock);
     const char *name = !x->news.is_done                  ? (x->news.head_seen ? "open" : "sent")
                        : x->news.err.status == PS_OK ? "done"
@@ -239,6 +265,11 @@ static PyObject *get_timings(PyObject *self, void *closure)
 {
     struct ps_exchange *x = self_of(self)->x;
     (void)closure;
+    if (exchange_is_foreign(self_of(self))) {
+        const struct ps_timings none = {.dns_us = UINT64_MAX, .connect_us = UINT64_MAX,
+                                        .tls_us = UINT64_MAX};
+        return timings_dict(&none, PS_PHASE_NONE);
+    }
     pthread_mutex_lock(&x->home->lock);
     struct ps_timings timings = x->news.timings;
     enum ps_phase phase = x->news.err.status != PS_OK ? x->news.err.phase

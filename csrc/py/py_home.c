@@ -1,8 +1,9 @@
 /* py/py_home.c -- one asyncio loop's end of the bridge: the reader callback that hands out news.
  *
  * A home is made when its loop first submits a request and lives in engine.homes; it holds its loop weakly.
- * Making a new one sweeps those whose loop is closed or gone. drain() wakes at most BATCH_N exchanges, then
- * lets the loop breathe and comes back by call_soon. Thread: the loop's. */
+ * It is shut when its loop is collected, when another home is made and its loop was closed, and when it
+ * reads the end of its descriptor because the engine was stopped. drain() wakes at most BATCH_N exchanges,
+ * then lets the loop breathe and comes back by call_soon. Thread: the loop's. */
 #include "py/state.h"
 
 enum { BATCH_N = 64 };
@@ -35,10 +36,12 @@ static int deliver(struct ps_exchange *x)
     if (o == NULL)
         return 0;
     Py_INCREF((PyObject *)o);
-    for (int slot = 0; slot < SLOTS_N && rc == 0; slot++) {
+    for (int slot = 0; slot < SLOTS_N; slot++) {
         WaitObject *w = o->parked[slot];
-        if (w != NULL && exchange_has(o, w->kind))
-            rc = wait_wake(w);
+        PyObject *held = error_take(); /* an interrupt of one task must not cost the other its wake-up */
+        if (w != NULL && exchange_has(o, w->kind) && wait_wake(w) < 0)
+            rc = -1;
+        error_put(held);
     }
     Py_DECREF((PyObject *)o);
     return rc;
@@ -47,10 +50,9 @@ static int deliver(struct ps_exchange *x)
 static int come_back(HomeObject *h)
 {
     struct core_state *state = core_state_of(Py_TYPE(h));
-    PyObject *loop = PyWeakref_GetObject(h->loop_ref); /* borrowed */
-    if (loop == Py_None)
+    PyObject *loop = weakref_get(h->loop_ref);
+    if (loop == NULL)
         return 0;
-    Py_INCREF(loop);
     PyObject *resume = PyObject_GetAttrString((PyObject *)h, "resume");
     PyObject *handle =
         resume == NULL
@@ -65,12 +67,13 @@ static int come_back(HomeObject *h)
 /* Comes back after an interrupt, too, without losing the exception that is on its way. */
 static void come_back_later(HomeObject *h)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *held = error_take();
     if (come_back(h) < 0)
         PyErr_WriteUnraisable((PyObject *)h);
-    PyErr_Restore(type, value, traceback);
+    error_put(held);
 }
+
+static void home_shut(HomeObject *h);
 
 /* A bounded batch. While it runs, posts are collected; they are signalled once at its end. */
 static PyObject *hand_out(HomeObject *h)
@@ -81,14 +84,10 @@ static PyObject *hand_out(HomeObject *h)
     ps_home_ref(home);
     ps_home_hold(home);
     for (int n = 0; n < BATCH_N && rc == 0; n++) {
-        struct ps_node *node = ps_list_pop_front(&h->batch);
-        if (node == NULL) {
-            more = h->home != NULL && ps_home_take(home, &h->batch);
-            if (!more)
-                break;
-            node = ps_list_pop_front(&h->batch);
-        }
-        struct ps_exchange *x = PS_ITEM(node, struct ps_exchange, ready_node);
+        struct ps_exchange *x = h->home == NULL ? NULL : ps_home_next(home, &h->batch);
+        more = x != NULL;
+        if (!more)
+            break;
         rc = deliver(x);
         ps_exchange_unref(x);
     }
@@ -96,9 +95,25 @@ static PyObject *hand_out(HomeObject *h)
     ps_home_unref(home);
     if (more)
         come_back_later(h);
-    if (rc < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    else if (h->is_ended)
+        home_shut(h);
+    return rc < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* The engine was stopped. Until the last news is handed out the home lives on, without its reader. */
+static int stop_reading(HomeObject *h)
+{
+    struct core_state *state = core_state_of(Py_TYPE(h));
+    PyObject *loop = weakref_get(h->loop_ref);
+    PyObject *fd = PyLong_FromLong(h->home->read_fd);
+    PyObject *removed = NULL;
+    h->is_ended = true;
+    if (loop != NULL && fd != NULL)
+        removed = PyObject_CallMethodObjArgs(loop, state->str_remove_reader, fd, NULL);
+    Py_XDECREF(loop);
+    Py_XDECREF(fd);
+    Py_XDECREF(removed);
+    return removed == NULL && PyErr_Occurred() ? -1 : 0;
 }
 
 static PyObject *home_drain(PyObject *self, PyObject *unused)
@@ -107,7 +122,8 @@ static PyObject *home_drain(PyObject *self, PyObject *unused)
     (void)unused;
     if (h->home == NULL || ps_bridge_is_foreign(h->home->bridge))
         Py_RETURN_NONE;
-    ps_home_clear_wake(h->home);
+    if (!ps_home_clear_wake(h->home) && stop_reading(h) < 0)
+        return NULL;
     return hand_out(h);
 }
 
@@ -130,6 +146,7 @@ static void home_shut(HomeObject *h)
     if (home == NULL)
         return;
     h->home = NULL;
+    Py_CLEAR(h->loop_ref); /* its callback refers back to us */
     while ((n = ps_list_first(&h->parked)) != NULL) {
         ExchangeObject *x = PS_ITEM(n, ExchangeObject, parked_node);
         for (int slot = 0; slot < SLOTS_N; slot++) {
@@ -141,21 +158,40 @@ static void home_shut(HomeObject *h)
         }
         home_unpark(x);
     }
-    bool is_foreign = ps_bridge_is_foreign(home->bridge);
-    while ((n = ps_list_pop_front(&h->batch)) != NULL && !is_foreign)
-        ps_exchange_unref(PS_ITEM(n, struct ps_exchange, ready_node));
-    if (!is_foreign) { /* after a fork its lock may be held for ever: left alone */
-        ps_home_close(home);
-        ps_home_unref(home);
-    }
+    if (ps_bridge_is_foreign(home->bridge))
+        return; /* after a fork its lock may be held for ever: left alone */
+    ps_home_drop(home, &h->batch);
+    ps_home_close(home);
+    ps_home_unref(home);
 }
+
+void home_end(HomeObject *h)
+{
+    if (h->home != NULL)
+        ps_home_end(h->home);
+}
+
+void home_abandon(HomeObject *h)
+{
+    if (h->home != NULL)
+        ps_home_abandon(h->home);
+}
+
+/* The weak reference's callback. */
+static PyObject *home_loop_gone(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    home_shut((HomeObject *)self);
+    Py_RETURN_NONE;
+}
+
+/* -- finding and making -- */
 
 static int loop_is_gone(struct core_state *state, HomeObject *h)
 {
-    PyObject *loop = PyWeakref_GetObject(h->loop_ref); /* borrowed */
-    if (loop == Py_None)
+    PyObject *loop = weakref_get(h->loop_ref);
+    if (loop == NULL)
         return 1;
-    Py_INCREF(loop);
     PyObject *closed = PyObject_CallMethodNoArgs(loop, state->str_is_closed);
     Py_DECREF(loop);
     int truth = closed == NULL ? -1 : PyObject_IsTrue(closed);
@@ -163,7 +199,16 @@ static int loop_is_gone(struct core_state *state, HomeObject *h)
     return truth;
 }
 
-/* Drops homes whose loop is closed or collected. */
+/* Removes the entry unless another thread has done so meanwhile, and perhaps put a new home there. */
+static int forget(EngineObject *engine, PyObject *key, HomeObject *h)
+{
+    PyObject *now = PyDict_GetItemWithError(engine->homes, key); /* borrowed */
+    if (now != (PyObject *)h)
+        return PyErr_Occurred() ? -1 : 0;
+    return PyDict_DelItem(engine->homes, key);
+}
+
+/* Drops homes whose loop is closed or collected. is_closed() may let other threads run. */
 static int sweep(struct core_state *state, EngineObject *engine)
 {
     PyObject *items = PyDict_Items(engine->homes);
@@ -173,10 +218,10 @@ static int sweep(struct core_state *state, EngineObject *engine)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items) && rc == 0; i++) {
         PyObject *pair = PyList_GET_ITEM(items, i); /* borrowed */
         HomeObject *h = (HomeObject *)PyTuple_GET_ITEM(pair, 1);
-        int gone = loop_is_gone(state, h);
+        int gone = h->home == NULL ? 1 : loop_is_gone(state, h);
         if (gone > 0) {
             home_shut(h);
-            rc = PyDict_DelItem(engine->homes, PyTuple_GET_ITEM(pair, 0));
+            rc = forget(engine, PyTuple_GET_ITEM(pair, 0), h);
         } else if (gone < 0) {
             rc = -1;
         }
@@ -206,7 +251,9 @@ static HomeObject *home_make(struct core_state *state, EngineObject *engine, PyO
         return NULL;
     ps_list_init(&h->batch);
     ps_list_init(&h->parked);
-    h->loop_ref = PyWeakref_NewRef(loop, NULL);
+    PyObject *gone = PyObject_GetAttrString((PyObject *)h, "loop_gone");
+    h->loop_ref = gone == NULL ? NULL : PyWeakref_NewRef(loop, gone);
+    Py_XDECREF(gone);
     if (h->loop_ref == NULL)
         goto fail;
     if (ps_home_new(&h->home, engine->bridge, PS_HOME_LOOP, &err) != PS_OK) {
@@ -221,17 +268,24 @@ fail:
     return NULL;
 }
 
+/* New reference. */
 static HomeObject *home_add(struct core_state *state, EngineObject *engine, PyObject *loop,
                             PyObject *key)
 {
     if (sweep(state, engine) < 0)
         return NULL;
     HomeObject *h = home_make(state, engine, loop);
-    if (h == NULL)
-        return NULL;
-    int rc = PyDict_SetItem(engine->homes, key, (PyObject *)h);
-    Py_DECREF((PyObject *)h); /* the dict's now */
-    return rc < 0 ? NULL : h;
+    if (h != NULL && PyDict_SetItem(engine->homes, key, (PyObject *)h) < 0)
+        Py_CLEAR(h);
+    return h;
+}
+
+/* Is it open, and of this very loop (a new one may have the address of an old one)? */
+static bool is_home_of(const HomeObject *h, PyObject *loop)
+{
+    PyObject *its = weakref_get(h->loop_ref);
+    Py_XDECREF(its);
+    return h->home != NULL && its == loop;
 }
 
 HomeObject *home_for_running_loop(struct core_state *state, EngineObject *engine, PyObject **loop)
@@ -242,9 +296,10 @@ HomeObject *home_for_running_loop(struct core_state *state, EngineObject *engine
     PyObject *key = PyLong_FromVoidPtr(running);
     HomeObject *h = NULL;
     if (key != NULL) {
-        h = (HomeObject *)PyDict_GetItemWithError(engine->homes, key); /* borrowed */
-        bool is_stale = h != NULL && PyWeakref_GetObject(h->loop_ref) != running;
-        if (is_stale || (h == NULL && !PyErr_Occurred()))
+        HomeObject *known = (HomeObject *)PyDict_GetItemWithError(engine->homes, key); /* borrowed */
+        if (known != NULL && is_home_of(known, running))
+            h = (HomeObject *)Py_NewRef((PyObject *)known);
+        else if (!PyErr_Occurred())
             h = home_add(state, engine, running, key);
     }
     Py_XDECREF(key);
@@ -265,12 +320,18 @@ static PyObject *home_repr(PyObject *self)
 static int home_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((HomeObject *)self)->loop_ref);
+    HomeObject *h = (HomeObject *)self;
+    Py_VISIT(h->loop_ref);
+    if (h->parked.head.next == NULL)
+        return 0; /* half made */
+    for (struct ps_node *n = ps_list_first(&h->parked); n; n = ps_list_next(&h->parked, n))
+        Py_VISIT((PyObject *)PS_ITEM(n, ExchangeObject, parked_node));
     return 0;
 }
 
 static int home_clear(PyObject *self)
 {
+    home_shut((HomeObject *)self);
     Py_CLEAR(((HomeObject *)self)->loop_ref);
     return 0;
 }
@@ -279,7 +340,6 @@ static void home_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    home_shut((HomeObject *)self);
     home_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
@@ -288,6 +348,7 @@ static void home_dealloc(PyObject *self)
 static PyMethodDef home_methods[] = {
     {"drain", home_drain, METH_NOARGS, "The loop's reader callback."},
     {"resume", home_resume, METH_NOARGS, "The rest of a large batch."},
+    {"loop_gone", home_loop_gone, METH_O, "The loop was collected."},
     {NULL, NULL, 0, NULL},
 };
 

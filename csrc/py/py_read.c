@@ -3,7 +3,10 @@
  * back in lumps of a quarter window, so a stream of small chunks costs no message per chunk (rule 28). */
 #include "py/state.h"
 
-enum { COPY_BELOW_BYTES = 16384 };
+enum {
+    COPY_BELOW_BYTES = 16384,
+    LARGE_BYTES = 1 << 20, /* copying this takes long enough to let other threads run */
+};
 
 /* -- is it there? with the home's lock held -- */
 
@@ -48,6 +51,8 @@ static is_there_fn condition(enum wait_kind kind)
 
 bool exchange_has(const ExchangeObject *x, enum wait_kind kind)
 {
+    if (exchange_is_foreign(x))
+        return true; /* an error, see exchange_take() */
     pthread_mutex_lock(&x->x->home->lock);
     bool there = condition(kind)(x->x);
     pthread_mutex_unlock(&x->x->home->lock);
@@ -83,31 +88,56 @@ static PyObject *take_head(ExchangeObject *o)
     Py_RETURN_NONE;
 }
 
+/* No memory for bytes that came: an error now and ever after, never a gap in the body. */
+static PyObject *lose(ExchangeObject *o)
+{
+    o->is_lost = true;
+    ps_exchange_cancel(o->x);
+    return PyErr_NoMemory();
+}
+
+static PyObject *bytes_of(const struct ps_buf *from)
+{
+    struct ps_bytes view = ps_buf_view(from);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)view.n);
+    if (bytes == NULL)
+        return NULL;
+    char *to = PyBytes_AS_STRING(bytes); /* nobody else knows this object */
+    if (view.n < LARGE_BYTES) {
+        memcpy(to, view.p, view.n);
+    } else {
+        Py_BEGIN_ALLOW_THREADS
+        memcpy(to, view.p, view.n);
+        Py_END_ALLOW_THREADS
+    }
+    return bytes;
+}
+
 /* All of the body that is there, as bytes; NULL without an exception when there is none. Small pieces are
  * copied under the lock and the buffer's memory stays in use; large ones move out first. */
 static PyObject *take_body(ExchangeObject *o)
 {
     struct ps_exchange *x = o->x;
     struct ps_buf moved;
+    if (o->is_lost)
+        return lose(o);
     pthread_mutex_lock(&x->home->lock);
     size_t n = ps_buf_n(&x->news.body);
     bool moves = n >= COPY_BELOW_BYTES;
     if (moves) {
         moved = x->news.body;
-        ps_buf_init(&x->news.body, moved.limit_bytes);
+        x->news.body = (struct ps_buf){.limit_bytes = moved.limit_bytes};
     }
     pthread_mutex_unlock(&x->home->lock);
     if (n == 0)
         return NULL;
-    if (moves) {
-        PyObject *bytes =
-            PyBytes_FromStringAndSize((const char *)ps_buf_view(&moved).p, (Py_ssize_t)n);
+    PyObject *bytes = moves ? bytes_of(&moved) : PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n);
+    if (moves)
         ps_buf_fini(&moved);
-        return bytes;
-    }
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n);
     if (bytes == NULL)
-        return NULL;
+        return lose(o);
+    if (moves)
+        return bytes;
     pthread_mutex_lock(&x->home->lock);
     memcpy(PyBytes_AS_STRING(bytes), ps_buf_view(&x->news.body).p, n);
     ps_buf_consume(&x->news.body, n);
@@ -169,8 +199,17 @@ static PyObject *take_room(ExchangeObject *o)
     return PyBool_FromLong(!closed);
 }
 
+static PyObject *raise_forked(ExchangeObject *o)
+{
+    struct ps_err err;
+    ps_err_set(&err, PS_FORKED, PS_PHASE_NONE, "this response belongs to the parent process");
+    return raise_error(core_state_of(Py_TYPE(o)), &err, o, NULL, true, o->head != NULL);
+}
+
 PyObject *exchange_take(ExchangeObject *x, enum wait_kind kind)
 {
+    if (exchange_is_foreign(x))
+        return raise_forked(x);
     switch (kind) {
     case WAIT_HEAD:
         return take_head(x);
@@ -190,6 +229,11 @@ PyObject *exchange_take(ExchangeObject *x, enum wait_kind kind)
 PyObject *exchange_block(ExchangeObject *o, enum wait_kind kind)
 {
     enum { SIGNALS_EVERY_MS = 200 };
+    if (o->home != NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this request was submitted in an event loop: await it there");
+        return NULL;
+    }
     bool there = exchange_has(o, kind);
     while (!there) {
         Py_BEGIN_ALLOW_THREADS

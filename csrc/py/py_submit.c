@@ -162,6 +162,19 @@ static int add_fields(struct core_state *state, struct ps_request *r, PyObject *
     return rc;
 }
 
+/* Other threads may run meanwhile when it takes long; the buffer is ours until it is released. */
+static void copy_out(uint8_t *to, const Py_buffer *body)
+{
+    enum { LARGE_BYTES = 1 << 20 };
+    if (body->len < LARGE_BYTES) {
+        memcpy(to, body->buf, (size_t)body->len);
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    memcpy(to, body->buf, (size_t)body->len);
+    Py_END_ALLOW_THREADS
+}
+
 /* Copies the body, so that the caller's object may change or go as soon as submit() is back. */
 static int set_body(struct ps_exchange *x, const struct ask *a)
 {
@@ -172,7 +185,7 @@ static int set_body(struct ps_exchange *x, const struct ask *a)
         return -1;
     x->spec.body = ps_chunk_new((size_t)body.len);
     if (x->spec.body != NULL && body.len > 0)
-        memcpy(x->spec.body->data, body.buf, (size_t)body.len);
+        copy_out(x->spec.body->data, &body);
     PyBuffer_Release(&body);
     if (x->spec.body == NULL) {
         PyErr_NoMemory();
@@ -317,6 +330,10 @@ PyObject *pool_submit(PyObject *self, PyTypeObject *cls, PyObject *const *args, 
         ps_err_set(&err, PS_FORKED, PS_PHASE_NONE, "this pool was made before a fork");
         return raise_error(state, &err, NULL, NULL, false, false);
     }
+    if (pool->engine->is_stopped) { /* before a home is made that nobody would end */
+        ps_err_set(&err, PS_CLOSED, PS_PHASE_NONE, "the engine was stopped");
+        return raise_error(state, &err, NULL, NULL, false, false);
+    }
     if (!a.blocking) {
         home = home_for_running_loop(state, pool->engine, &loop);
         if (home == NULL)
@@ -329,6 +346,7 @@ PyObject *pool_submit(PyObject *self, PyTypeObject *cls, PyObject *const *args, 
     if (x != NULL && o == NULL)
         ps_exchange_unref(x);
     Py_XDECREF(loop);
+    Py_XDECREF((PyObject *)home);
     if (o != NULL && start(state, o) < 0)
         Py_CLEAR(o);
     return (PyObject *)o;

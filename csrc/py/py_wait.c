@@ -24,7 +24,7 @@ PyObject *wait_new(ExchangeObject *x, enum wait_kind kind)
         return NULL;
     w->exchange = (ExchangeObject *)Py_NewRef((PyObject *)x);
     w->kind = kind;
-    w->is_blocking = w->is_parked = w->is_cancelled = false;
+    w->is_yielded = w->is_blocking = w->is_parked = w->is_cancelled = false;
     w->callback = w->context = w->cancel_message = NULL;
     PyObject_GC_Track((PyObject *)w);
     return (PyObject *)w;
@@ -47,23 +47,28 @@ static void unpark(WaitObject *w)
     Py_DECREF((PyObject *)w); /* the slot's */
 }
 
-static int park(WaitObject *w)
+/* May it park? Asked where an exception reaches the coroutine. */
+static int check_free(const WaitObject *w)
 {
-    ExchangeObject *x = w->exchange;
-    if (w->is_parked)
-        return 0;
-    if (x->parked[slot_of(w)] != NULL) {
+    const ExchangeObject *x = w->exchange;
+    const WaitObject *other = x->parked[slot_of(w)];
+    if (other != NULL && other != w) {
         PyErr_SetString(PyExc_RuntimeError, "another task already waits for this response");
         return -1;
     }
-    if (x->home->home == NULL) {
+    if (x->home->home == NULL || x->loop == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the event loop of this request is closed");
         return -1;
     }
+    return 0;
+}
+
+static void park(WaitObject *w)
+{
+    ExchangeObject *x = w->exchange;
     x->parked[slot_of(w)] = (WaitObject *)Py_NewRef((PyObject *)w);
     w->is_parked = true;
     home_park(x);
-    return 0;
 }
 
 /* One step of `await`. */
@@ -72,13 +77,14 @@ static PySendResult wait_send(PyObject *self, PyObject *arg, PyObject **result)
     WaitObject *w = (WaitObject *)self;
     (void)arg;
     *result = NULL;
+    w->is_cancelled = false; /* awaited anew */
     if (exchange_has(w->exchange, w->kind)) {
         *result = exchange_take(w->exchange, w->kind);
         return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
     }
-    if (park(w) < 0)
+    if (check_free(w) < 0)
         return PYGEN_ERROR;
-    w->is_blocking = true;
+    w->is_yielded = w->is_blocking = true;
     *result = Py_NewRef(self);
     return PYGEN_NEXT;
 }
@@ -99,21 +105,36 @@ static PyObject *wait_next(PyObject *self)
     return NULL;
 }
 
-/* Runs the task's wake-up in the task's context. */
-static PyObject *call_in_context(PyObject *callback, PyObject *context, PyObject *arg)
+/* What a future does: the callback runs in a later turn of the loop. New reference to a handle. */
+static PyObject *call_soon(WaitObject *w, PyObject *callback, PyObject *context)
 {
-    if (context == NULL)
-        return PyObject_CallOneArg(callback, arg);
-    if (PyContext_Enter(context) < 0)
+    struct core_state *state = state_of(w);
+    PyObject *argv[] = {w->exchange->loop, callback, (PyObject *)w, context};
+    if (w->exchange->loop == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the event loop of this request is closed");
         return NULL;
-    PyObject *result = PyObject_CallOneArg(callback, arg);
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    int rc = PyContext_Exit(context);
-    if (type != NULL)
-        PyErr_Restore(type, value, traceback);
-    else if (rc < 0)
+    }
+    PyObject *kwnames = PyTuple_Pack(1, state->str_context);
+    if (kwnames == NULL)
+        return NULL;
+    PyObject *handle = PyObject_VectorcallMethod(state->str_call_soon, argv, 3, kwnames);
+    Py_DECREF(kwnames);
+    return handle;
+}
+
+/* Runs the task's wake-up in the task's context. That is entered already when the loop runs inside of a
+ * task that shares it (a nested loop); then the wake-up comes a turn later. */
+static PyObject *call_in_context(WaitObject *w, PyObject *callback, PyObject *context)
+{
+    if (PyContext_Enter(context) < 0) {
+        PyErr_Clear();
+        return call_soon(w, callback, context);
+    }
+    PyObject *result = PyObject_CallOneArg(callback, (PyObject *)w);
+    PyObject *held = error_take();
+    if (PyContext_Exit(context) < 0 && held == NULL)
         Py_CLEAR(result);
+    error_put(held);
     return result;
 }
 
@@ -126,7 +147,7 @@ int wait_wake(WaitObject *w)
     unpark(w);
     PyObject *result = NULL;
     if (callback != NULL)
-        result = call_in_context(callback, context, (PyObject *)w);
+        result = call_in_context(w, callback, context);
     int rc = 0;
     if (callback != NULL && result == NULL) {
         if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
@@ -146,8 +167,11 @@ int wait_wake(WaitObject *w)
 
 static PyObject *wait_get_blocking(PyObject *self, void *closure)
 {
+    WaitObject *w = (WaitObject *)self;
     (void)closure;
-    return PyBool_FromLong(((WaitObject *)self)->is_blocking);
+    if (!w->is_yielded)
+        Py_RETURN_NONE; /* not a future (yet) */
+    return PyBool_FromLong(w->is_blocking);
 }
 
 static int wait_set_blocking(PyObject *self, PyObject *value, void *closure)
@@ -162,8 +186,9 @@ static int wait_set_blocking(PyObject *self, PyObject *value, void *closure)
 
 static PyObject *wait_get_loop(PyObject *self, PyObject *unused)
 {
+    PyObject *loop = ((WaitObject *)self)->exchange->loop;
     (void)unused;
-    return Py_NewRef(((WaitObject *)self)->exchange->loop);
+    return Py_NewRef(loop == NULL ? Py_None : loop);
 }
 
 static PyObject *wait_add_done_callback(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -174,14 +199,24 @@ static PyObject *wait_add_done_callback(PyObject *self, PyObject *args, PyObject
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:add_done_callback", names, &callback,
                                      &context))
         return NULL;
-    if (w->callback != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "this awaitable already has a waiter");
+    if (w->callback != NULL || check_free(w) < 0) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "this awaitable already has a waiter");
         return NULL;
     }
-    w->callback = Py_NewRef(callback);
-    w->context = context == NULL ? PyContext_CopyCurrent() : Py_NewRef(context);
-    if (w->context == NULL)
+    PyObject *at = context == NULL ? PyContext_CopyCurrent() : Py_NewRef(context);
+    if (at == NULL)
         return NULL;
+    if (exchange_has(w->exchange, w->kind)) { /* it came since we were yielded */
+        PyObject *handle = call_soon(w, callback, at);
+        Py_DECREF(at);
+        Py_XDECREF(handle);
+        return handle == NULL ? NULL : Py_NewRef(Py_None);
+    }
+    w->callback = Py_NewRef(callback);
+    w->context = at;
+    if (!w->is_parked)
+        park(w);
     Py_RETURN_NONE;
 }
 
@@ -215,16 +250,7 @@ static PyObject *wait_cancel(PyObject *self, PyObject *args, PyObject *kwargs)
     w->callback = w->context = NULL;
     Py_INCREF(self);
     unpark(w);
-    PyObject *handle = Py_NewRef(Py_None);
-    if (callback != NULL) {
-        struct core_state *state = state_of(w);
-        PyObject *argv[] = {w->exchange->loop, callback, self, context};
-        PyObject *kwnames = PyTuple_Pack(1, state->str_context);
-        Py_SETREF(handle, kwnames == NULL ? NULL
-                                          : PyObject_VectorcallMethod(state->str_call_soon, argv,
-                                                                      3, kwnames));
-        Py_XDECREF(kwnames);
-    }
+    PyObject *handle = callback == NULL ? Py_NewRef(Py_None) : call_soon(w, callback, context);
     Py_XDECREF(callback);
     Py_XDECREF(context);
     Py_DECREF(self);

@@ -3,9 +3,7 @@
 #ifndef PS_PY_STATE_H
 #define PS_PY_STATE_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h>
+#include "py/compat.h"
 
 #include "bridge/bridge.h"
 
@@ -19,7 +17,7 @@ struct core_state {
     PyObject *get_running_loop; /* asyncio.get_running_loop */
     PyObject *cancelled_error;  /* asyncio.CancelledError */
     PyObject *invalid_state;    /* asyncio.InvalidStateError */
-    PyObject *str_call_soon, *str_context, *str_add_reader, *str_is_closed;
+    PyObject *str_call_soon, *str_context, *str_add_reader, *str_remove_reader, *str_is_closed;
 };
 
 typedef struct {
@@ -43,9 +41,9 @@ typedef struct {
     PyObject_HEAD
     struct ps_home *home;     /* one reference; NULL once closed */
     PyObject *loop_ref;       /* weak reference to the loop */
-    PyObject *drain;          /* the bound method handed to add_reader; NULL once closed */
     struct ps_list batch;     /* taken from home->ready, not yet delivered */
     struct ps_list parked;    /* exchanges with a parked wait, each with a Python reference */
+    bool is_ended;            /* the engine was stopped: what is there is the last */
 } HomeObject;
 
 enum wait_kind { WAIT_HEAD, WAIT_CHUNK, WAIT_NEXT, WAIT_WHOLE, WAIT_ROOM };
@@ -65,6 +63,8 @@ typedef struct {
     struct ps_head *head;     /* taken from the news; owned */
     size_t owed_n;            /* body bytes read and not yet credited */
     size_t sent_n;            /* upload bytes queued */
+    bool is_sent;             /* send(..., end=True) was called */
+    bool is_lost;             /* no memory for a piece of the body: what follows would have a gap */
     size_t window_bytes, upload_bytes;
     char *method, *origin;    /* owned: for error texts */
 } ExchangeObject;
@@ -73,6 +73,7 @@ typedef struct wait_object {
     PyObject_HEAD
     ExchangeObject *exchange; /* strong */
     enum wait_kind kind;
+    bool is_yielded;          /* has shown itself to a task: a future from then on */
     bool is_blocking;         /* _asyncio_future_blocking */
     bool is_parked;
     bool is_cancelled;
@@ -94,10 +95,12 @@ PyObject *timings_dict(const struct ps_timings *t, enum ps_phase phase);
 /* py_config.c: a profile from the settings dict; *keep gets a new reference or NULL. */
 struct ps_profile *profile_from_dict(PyObject *config, PyObject **keep);
 
-/* py_home.c: the running loop's home, made on first use. Borrowed. */
+/* py_home.c: the running loop's home, made on first use. New references. */
 HomeObject *home_for_running_loop(struct core_state *state, EngineObject *engine, PyObject **loop);
 void home_park(ExchangeObject *x);
 void home_unpark(ExchangeObject *x); /* drops the list's reference */
+void home_end(HomeObject *h);        /* the engine was stopped: the home ends itself on its loop */
+void home_abandon(HomeObject *h);    /* in a forked child */
 
 /* py_submit.c */
 PyObject *pool_submit(PyObject *self, PyTypeObject *cls, PyObject *const *args, Py_ssize_t nargs,
@@ -107,6 +110,9 @@ PyObject *pool_submit(PyObject *self, PyTypeObject *cls, PyObject *const *args, 
 ExchangeObject *exchange_object_new(struct core_state *state, PoolObject *pool, HomeObject *home,
                                     PyObject *loop, struct ps_exchange *given);
 PyObject *fields_list(const struct ps_head *head);
+
+/* py_exchange.c: made before a fork, in the parent: its locks must not be touched. */
+bool exchange_is_foreign(const ExchangeObject *x);
 
 /* py_read.c: is what `kind` waits for there; and taking it (new reference, or NULL with an exception;
  * for WAIT_NEXT the end is StopAsyncIteration). */

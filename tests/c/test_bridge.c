@@ -139,13 +139,10 @@ static void turn(struct ps_home *home, void (*see)(struct ps_exchange *x))
     T_CHECK(poll(&fd, 1, 60000) == 1);
     ps_home_clear_wake(home);
     ps_home_hold(home);
-    while (ps_home_take(home, &batch)) {
-        struct ps_node *n;
-        while ((n = ps_list_pop_front(&batch)) != NULL) {
-            struct ps_exchange *x = PS_ITEM(n, struct ps_exchange, ready_node);
-            see(x);
-            ps_exchange_unref(x);
-        }
+    struct ps_exchange *x;
+    while ((x = ps_home_next(home, &batch)) != NULL) {
+        see(x);
+        ps_exchange_unref(x);
     }
     ps_home_release(home);
 }

@@ -199,6 +199,8 @@ class Submitter:
 
     def running(self) -> list[ResponseFacts]:
         """Responses of this transport that are not over."""
+        if self._epoch != runtime.epoch:
+            return []  # those of the parent process
         responses = [each() for each in list(self._live)]
         return [each for each in responses if each is not None and each.state in RUNNING]
 

@@ -31,22 +31,14 @@ def ascii_url(url: str) -> str:
 def ascii_host(host: str) -> str:
     """IDNA 2008 with the `idna` package, else Python's IDNA 2003 codec."""
     try:
-        import idna
-    except ImportError:
-        encode = _encode_2003
-    else:
-        encode = _encode_2008 if idna is not None else _encode_2003
-    try:
-        return encode(host)
+        return _encode(host)
     except UnicodeError as err:
         raise InvalidURL(f"the host name cannot be IDNA-encoded: {err}") from None
 
 
-def _encode_2008(host: str) -> str:
-    import idna
-
+def _encode(host: str) -> str:
+    try:
+        import idna
+    except ImportError:
+        return host.encode("idna").decode("ascii").lower()
     return idna.encode(host, uts46=True).decode("ascii")
-
-
-def _encode_2003(host: str) -> str:
-    return host.encode("idna").decode("ascii").lower()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from penstock import Transport
-from penstock.errors import RequestCancelled, TransportClosed
+from penstock import SyncResponse, Transport
+from penstock.errors import ForkedError, RequestCancelled, TransportClosed
 from penstock.runtime import runtime
 from tests.compat.within import run
 from tests.transport.raw_peer import Forever, RawPeer, ReadHead, Send, Wait, WaitEnd, answer, chunked
@@ -137,20 +139,43 @@ def test_a_collected_transport_does_not_cut_its_responses() -> None:
         run(ask(peer))
 
 
+def in_a_child(work: Callable[[], bool]) -> int:
+    """The exit code of a forked child that does `work`: 0 = it was true; minus a signal when it hung."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_response_from_before_a_fork_says_so_in_the_child() -> None:
+    def work(transport: Transport, response: SyncResponse) -> bool:
+        try:
+            next(iter(response))
+        except ForkedError:
+            transport.close()  # nothing of this process runs
+            return True
+        return False
+
+    with RawPeer(STALL) as peer, Transport() as transport, transport.stream_sync("GET", peer.url()) as response:
+        assert next(iter(response)) == b"begun"
+        assert in_a_child(lambda: work(transport, response)) == 0
+
+
 def test_a_child_process_starts_afresh() -> None:
     with RawPeer([Forever([ReadHead(), answer(b"hello")])]) as peer:
         transport = Transport()
         assert transport.request_sync("GET", peer.url()).body == b"hello"
         epoch = runtime.epoch
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                response = transport.request_sync("GET", peer.url())
-                is_fresh = not response.timings.reused and runtime.epoch == epoch + 1
-                code = 0 if response.body == b"hello" and is_fresh else 2
-            finally:
-                os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        def work() -> bool:
+            response = transport.request_sync("GET", peer.url())
+            return response.body == b"hello" and not response.timings.reused and runtime.epoch == epoch + 1
+
+        assert in_a_child(work) == 0
         assert transport.request_sync("GET", peer.url()).timings.reused  # the parent's connection is untouched
         transport.close()

@@ -154,6 +154,15 @@ static bool long_attr(PyObject *context, const char *name, long *out)
     return !PyErr_Occurred();
 }
 
+/* OpenSSL's verify mode in the numbers of ssl.VerifyMode: NONE 0, OPTIONAL 1, REQUIRED 2. */
+static long python_verify_mode(int mode)
+{
+    enum { VERIFY_PEER = 1, FAIL_IF_NO_PEER_CERT = 2 };
+    if ((mode & VERIFY_PEER) == 0)
+        return 0;
+    return mode & FAIL_IF_NO_PEER_CERT ? 2 : 1;
+}
+
 /* Is the pointer really this context's SSL_CTX? It must report what Python reports. */
 static bool facts_agree(PyObject *context, void *ctx)
 {
@@ -162,7 +171,8 @@ static bool facts_agree(PyObject *context, void *ctx)
         return false;
     struct ps_tls_facts facts;
     ps_tls_config_facts(ctx, &facts);
-    if (facts.options == (unsigned long)options && facts.verify_mode == verify_mode)
+    if (facts.options == (unsigned long)options &&
+        python_verify_mode(facts.verify_mode) == verify_mode)
         return true;
     PyErr_SetString(PyExc_ValueError,
                     "this ssl.SSLContext cannot be read (unknown layout): pass TLS(ca_file=...) "

@@ -39,7 +39,9 @@ async def test_informational_heads_come_apart() -> None:
             assert (status, fields.raw) == (103, ((b"Link", b"</a>"),))
 
 
-@pytest.mark.parametrize("method, status", [("HEAD", b"200 OK"), ("GET", b"204 No Content"), ("GET", b"304 Not Modified")])
+@pytest.mark.parametrize(
+    "method, status", [("HEAD", b"200 OK"), ("GET", b"204 No Content"), ("GET", b"304 Not Modified")]
+)
 async def test_no_body_where_none_may_be(method: str, status: bytes) -> None:
     length = b"Content-Length: 0\r\n" if status[:1] == b"2" and method == "GET" else b"Content-Length: 10\r\n"
     head = b"HTTP/1.1 " + status + b"\r\n" + (b"" if status.startswith(b"204") else length) + b"\r\n"

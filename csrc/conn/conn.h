@@ -93,7 +93,9 @@ struct ps_conn {
     bool told_down;
     bool peer_done;               /* EOF was fed to the codec */
     bool session_kept;
-    bool closing_wanted;
+    bool slot_freed;              /* a stream is gone and the owner does not know yet */
+    uint64_t sent_n;              /* bytes that the socket has taken, in part perhaps */
+    size_t queued_n;              /* of these unsent when the last pump ended */
     /* facts for timings and stats */
     uint64_t opened_ms;           /* when it became OPEN */
     uint64_t idle_since_ms;
@@ -113,7 +115,7 @@ size_t ps_conn_free_slots(const struct ps_conn *c);
 /* Is the socket known to be dead although no event has come yet? One system call. */
 bool ps_conn_is_stale(const struct ps_conn *c);
 
-/* Starts an exchange. On an error nothing is linked and on_over does not come. */
+/* Starts an exchange. On an error nothing is linked, on_over does not come, and no on_free either. */
 PS_CHECK enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s,
                                             struct ps_err *err);
 /* The owner gives up: no note comes afterwards. In h1 this closes the connection. */
@@ -122,6 +124,10 @@ void ps_conn_drop_stream(struct ps_stream *s);
 void ps_conn_credit(struct ps_stream *s, size_t n);
 /* body_peek() has something new. */
 void ps_conn_kick(struct ps_stream *s);
+/* Are there bytes of a request that the peer does not take? False when its owner brings none. */
+bool ps_conn_is_blocked(const struct ps_stream *s);
+/* Has the kernel taken bytes since the last pump or look? Slow is not stalled (rule 32). */
+bool ps_conn_moves(struct ps_stream *s);
 
 /* No new streams; closes when the running ones are over. */
 void ps_conn_drain(struct ps_conn *c);

@@ -22,8 +22,13 @@ void conn_handshake(struct ps_conn *c);
 PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain, struct ps_err *err);
 
 /* pump.c */
+/* To the socket, counted in sent_n. */
+PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes,
+                                        struct ps_err *err);
 void conn_pump(struct ps_conn *c);
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);
+
+/* feed.c: what the socket tells. */
 extern const struct ps_sock_ops conn_sock_ops;
 
 /* Microseconds since c->mark_ns, which moves to now. */

@@ -44,7 +44,7 @@ enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain, struct p
         enum ps_status st = ps_tls_link_pull(&c->tls, out);
         if (st != PS_OK)
             return ps_err_nomem(err);
-        st = ps_sock_write(c->sock, ps_buf_view(out), err);
+        st = conn_write_sock(c, ps_buf_view(out), err);
         ps_buf_clear(out);
         if (st != PS_OK)
             return st;

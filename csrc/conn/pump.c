@@ -35,11 +35,12 @@ void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_pro
     }
     s->is_complete = err == NULL;
     s->not_processed = not_processed;
+    c->slot_freed = true;
     ps_node_unlink(&s->node);
     ps_list_push_back(&c->over, &s->node);
 }
 
-/* A sink refused: this stream ends, the codec forgets it. */
+/* A sink refused: this stream ends, the codec forgets it. What has reached the peer may be acted upon. */
 static void refuse_stream(struct ps_stream *s, const struct ps_err *err)
 {
     ps_codec_drop(s->conn->codec, s->id);
@@ -83,8 +84,10 @@ static void give_event(struct ps_conn *c, struct ps_event *ev)
         assert(!"not an event of a stream");
         break;
     }
-    if (st != PS_OK)
+    if (st != PS_OK) {
+        ps_head_free(ev->head); /* refused, so still ours */
         refuse_stream(s, &err);
+    }
 }
 
 static void take_events(struct ps_conn *c)
@@ -149,6 +152,14 @@ static void mark_written(struct ps_conn *c)
         PS_ITEM(n, struct ps_stream, node)->byte_written = true;
 }
 
+enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes, struct ps_err *err)
+{
+    enum ps_status st = ps_sock_write(c->sock, bytes, err);
+    if (st == PS_OK || st == PS_NOMEM) /* without memory for the rest a part may be gone */
+        c->sent_n += bytes.n;
+    return st;
+}
+
 /* Codec output to the socket. A failure is only remembered: a response may already be on its way, and a
  * broken pipe must not hide it (rule 62). */
 static bool push_wire(struct ps_conn *c)
@@ -158,13 +169,17 @@ static bool push_wire(struct ps_conn *c)
     while (c->write_err.status == PS_OK && c->state < PS_CONN_CLOSING &&
            ps_sock_queued(c->sock) < CONN_QUEUE_HIGH_BYTES) {
         struct ps_err err;
+        uint64_t sent_n = c->sent_n;
         enum ps_status st = ps_codec_pull(c->codec, out, &err);
-        if (st == PS_OK && ps_buf_n(out) == 0 && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
+        bool has_request = ps_buf_n(out) > 0;
+        if (st == PS_OK && !has_request && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
             break;
         if (st == PS_OK)
             st = c->is_tls ? conn_write_tls(c, ps_buf_view(out), &err)
-                           : ps_sock_write(c->sock, ps_buf_view(out), &err);
+                           : conn_write_sock(c, ps_buf_view(out), &err);
         ps_buf_clear(out);
+        if (has_request && c->sent_n > sent_n) /* before any error: a part of it may have left */
+            mark_written(c);
         if (st == PS_WRITE_FAILED) {
             c->write_err = err;
             break;
@@ -173,7 +188,6 @@ static bool push_wire(struct ps_conn *c)
             conn_fail(c, &err);
             break;
         }
-        mark_written(c);
         moved = true;
     }
     return moved;
@@ -202,16 +216,24 @@ static void steer_reading(struct ps_conn *c)
         conn_fail(c, &err);
 }
 
-static void tell_sent(struct ps_conn *c)
+static struct ps_stream *first_unsent(const struct ps_conn *c)
 {
-    if (c->state >= PS_CONN_CLOSING || ps_sock_queued(c->sock) > 0)
-        return;
     for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n)) {
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
-        if (s->body_done && !s->told_sent) {
-            s->told_sent = true;
-            s->ops->on_sent(s->owner);
-        }
+        if (s->body_done && !s->told_sent)
+            return s;
+    }
+    return NULL;
+}
+
+/* Who is told may close the connection or drop any stream, so the list is read afresh each time. */
+static void tell_sent(struct ps_conn *c)
+{
+    struct ps_stream *s;
+    while (c->state < PS_CONN_CLOSING && c->write_err.status == PS_OK &&
+           ps_sock_queued(c->sock) == 0 && (s = first_unsent(c)) != NULL) {
+        s->told_sent = true;
+        s->ops->on_sent(s->owner);
     }
 }
 
@@ -227,30 +249,34 @@ static void keep_session(struct ps_conn *c)
     ps_tls_sessions_put(c->settings->sessions, c->target.key, session);
 }
 
-static bool tell_over(struct ps_conn *c)
+static void tell_over(struct ps_conn *c)
 {
-    bool any = false;
     struct ps_node *n;
     while ((n = ps_list_pop_front(&c->over)) != NULL) {
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
         s->conn = NULL;
-        any = true;
         s->ops->on_over(s->owner, s->is_complete ? NULL : &s->err, s->not_processed);
     }
-    return any;
 }
 
-static void settle(struct ps_conn *c, bool freed)
+/* With nothing running: may the connection not serve on? An answer to a request that is still being sent
+ * says that its rest is not wanted: nobody knows when the peer will read on (rule 63). */
+static bool is_spent(const struct ps_conn *c)
+{
+    return c->state == PS_CONN_DRAIN || c->peer_done || c->write_err.status != PS_OK ||
+           !ps_codec_is_reusable(c->codec) || (c->slot_freed && ps_sock_queued(c->sock) > 0);
+}
+
+static void settle(struct ps_conn *c)
 {
     if (c->state != PS_CONN_OPEN && c->state != PS_CONN_DRAIN)
         return;
-    if (ps_list_empty(&c->streams) &&
-        (c->state == PS_CONN_DRAIN || c->peer_done || c->write_err.status != PS_OK ||
-         !ps_codec_is_reusable(c->codec))) {
+    if (ps_list_empty(&c->streams) && is_spent(c)) {
         conn_fail(c, c->write_err.status != PS_OK ? &c->write_err : NULL);
         return;
     }
-    if (freed && ps_conn_free_slots(c) > 0) {
+    if (c->slot_freed && ps_conn_free_slots(c) > 0) {
+        c->slot_freed = false;
         c->idle_since_ms = ps_clock_now_ms(c->env->clock);
         c->ops->on_free(c->owner, c);
     }
@@ -265,121 +291,18 @@ void conn_pump(struct ps_conn *c)
     c->is_pumping = true;
     do {
         c->again = false;
-        bool was_running = !ps_list_empty(&c->streams);
         if (c->codec != NULL && c->state < PS_CONN_CLOSING) {
             move(c);
             steer_reading(c);
             tell_sent(c);
         }
-        bool ended = !ps_list_empty(&c->over);
-        if (ended && c->state < PS_CONN_CLOSING)
+        if (!ps_list_empty(&c->over) && c->state < PS_CONN_CLOSING)
             keep_session(c);
-        ended = tell_over(c) || ended;
-        settle(c, ended || (was_running && ps_list_empty(&c->streams)));
+        tell_over(c);
+        settle(c);
     } while (c->again);
     c->is_pumping = false;
+    c->queued_n = c->sock != NULL ? ps_sock_queued(c->sock) : 0;
     if (c->state == PS_CONN_CLOSING && c->sock == NULL)
         conn_closed(c);
 }
-
-/* -- socket events -- */
-
-static void feed_plain(struct ps_conn *c, struct ps_bytes bytes)
-{
-    if (c->codec == NULL) { /* plain connections have their codec before they read */
-        conn_fail(c, NULL);
-        return;
-    }
-    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
-        PS_ITEM(n, struct ps_stream, node)->answer_begun = true; /* one stream in h1 */
-    ps_codec_feed(c->codec, bytes);
-    conn_pump(c);
-}
-
-static void on_eof(void *owner)
-{
-    struct ps_conn *c = owner;
-    if (c->state < PS_CONN_OPEN) {
-        struct ps_err err;
-        ps_err_set(&err, PS_TLS_FAILED, PS_PHASE_TLS,
-                   "%s:%u closed the connection during the TLS handshake", c->target.host,
-                   c->target.port);
-        conn_fail(c, &err);
-        return;
-    }
-    if (c->state >= PS_CONN_CLOSING || c->peer_done)
-        return;
-    c->peer_done = true;
-    ps_sock_read_stop(c->sock);
-    ps_codec_feed_eof(c->codec, !c->is_tls || c->tls.peer_closed);
-    conn_pump(c);
-}
-
-/* Decrypts all that can be decrypted, a scratch at a time. */
-static void feed_cipher(struct ps_conn *c, struct ps_bytes bytes)
-{
-    struct ps_err err;
-    enum ps_status st = ps_tls_link_feed(&c->tls, bytes, &err);
-    if (st == PS_OK && !c->tls.open) {
-        conn_handshake(c);
-        if (c->state == PS_CONN_TLS || c->state >= PS_CONN_CLOSING)
-            return;
-    }
-    while (st == PS_OK && c->state < PS_CONN_CLOSING) {
-        size_t n = 0;
-        st = ps_tls_link_read(&c->tls, c->env->plain_in, sizeof c->env->plain_in, &n, &err);
-        if (st != PS_OK || n == 0)
-            break;
-        feed_plain(c, ps_bytes_of(c->env->plain_in, n));
-    }
-    if (st != PS_OK)
-        conn_fail(c, &err);
-    else if (c->tls.peer_closed)
-        on_eof(c);
-    else if (ps_tls_link_pending(&c->tls) > 0)
-        conn_pump(c); /* TLS itself has something to say (key update, alert) */
-}
-
-static void on_read(void *owner, struct ps_bytes bytes)
-{
-    struct ps_conn *c = owner;
-    if (c->is_tls)
-        feed_cipher(c, bytes);
-    else
-        feed_plain(c, bytes);
-}
-
-static void on_fail(void *owner, const struct ps_err *err)
-{
-    struct ps_conn *c = owner;
-    if (err->status == PS_WRITE_FAILED && c->state >= PS_CONN_OPEN) {
-        if (c->write_err.status == PS_OK)
-            c->write_err = *err;
-        conn_pump(c);
-        return;
-    }
-    struct ps_err why = *err;
-    if (c->state == PS_CONN_TLS)
-        why.phase = PS_PHASE_TLS;
-    conn_fail(c, &why);
-}
-
-static void on_drain(void *owner)
-{
-    struct ps_conn *c = owner;
-    if (c->state >= PS_CONN_OPEN)
-        conn_pump(c);
-}
-
-static void on_closed(void *owner)
-{
-    conn_closed(owner);
-}
-
-const struct ps_sock_ops conn_sock_ops = {
-    .on_read = on_read,
-    .on_eof = on_eof,
-    .on_fail = on_fail,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
-};

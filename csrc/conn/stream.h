@@ -15,7 +15,7 @@
 struct ps_conn;
 
 struct ps_stream_ops {
-    /* sinks; a status other than PS_OK ends the stream with that error */
+    /* sinks; a status other than PS_OK ends the stream with that error, and the head stays conn's */
     enum ps_status (*on_info)(void *owner, struct ps_head *given, struct ps_err *err);
     enum ps_status (*on_head)(void *owner, struct ps_head *given, struct ps_err *err);
     enum ps_status (*on_body)(void *owner, struct ps_bytes view, struct ps_err *err);

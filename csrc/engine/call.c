@@ -1,111 +1,33 @@
-/* engine/call.c -- a request's states and clocks (see call.h).
- * The clocks share one deadline: it is set to the earliest clock and looked at again when it fires, so
- * progress costs nothing but a store. */
+/* engine/call.c -- a request's states: queue, run, replay, end (see call.h; clocks in call_clocks.c). */
 #include "engine/call.h"
 
 #include <assert.h>
 
+#include "engine/call_clocks.h"
 #include "engine/engine_internal.h"
 #include "engine/replay.h"
 
-enum { FAR_MS = 86400000 }; /* a day */
-
 static void try_acquire(struct ps_call *c);
 
-/* -- clocks -- */
-
-struct due {
-    uint64_t at_ms;
-    enum ps_clock_kind clock;
-};
-
-static void sooner(struct due *d, uint64_t from_ms, const struct ps_call *c, enum ps_clock_kind kind)
+static void rearm(struct ps_call *c) /* it is set already, see call_arm() */
 {
-    uint64_t limit = c->spec->clocks_ms[kind];
-    if (limit > 0 && from_ms + limit < d->at_ms)
-        *d = (struct due){from_ms + limit, kind};
-}
-
-static bool is_paused(const struct ps_call *c)
-{
-    return c->unread_n >= c->spec->profile->settings.conn.codec.window_bytes;
-}
-
-static struct due next_due(const struct ps_call *c)
-{
-    struct due d = {UINT64_MAX, PS_CLOCK_NONE};
-    sooner(&d, c->start_ms, c, PS_CLOCK_TOTAL);
-    if (c->state == PS_CALL_QUEUE) {
-        if (!c->is_dialing)
-            sooner(&d, c->queue_ms, c, PS_CLOCK_POOL);
-    } else if (c->head_seen) {
-        /* A reader that does not read stops the peer; that silence is not the peer's. */
-        uint64_t from = is_paused(c) ? ps_clock_now_ms(&c->engine->clock) : c->last_ms;
-        sooner(&d, from, c, PS_CLOCK_IDLE);
-    } else if (c->is_sent) {
-        sooner(&d, c->last_ms, c, PS_CLOCK_FIRST_BYTE);
-    } else {
-        sooner(&d, c->last_ms, c, PS_CLOCK_WRITE);
-    }
-    return d;
-}
-
-/* Makes sure the deadline is not later than the earliest clock. Without any clock it is set far away, so
- * that it has its place in the heap and moving it later cannot fail. */
-static enum ps_status arm(struct ps_call *c)
-{
-    struct due d = next_due(c);
-    uint64_t far_ms = ps_clock_now_ms(&c->engine->clock) + FAR_MS;
-    if (d.at_ms > far_ms)
-        d.at_ms = far_ms;
-    if (ps_deadline_is_set(&c->deadline) && c->deadline.due_ms <= d.at_ms)
-        return PS_OK;
-    return ps_clock_set(&c->engine->clock, &c->deadline, d.at_ms);
-}
-
-static void rearm(struct ps_call *c) /* it is set already, see arm() */
-{
-    enum ps_status st = arm(c);
+    enum ps_status st = call_arm(c);
     assert(st == PS_OK);
     (void)st;
 }
 
-static const char *clock_text(enum ps_clock_kind kind)
-{
-    switch (kind) {
-    case PS_CLOCK_POOL:
-        return "no connection became free";
-    case PS_CLOCK_WRITE:
-        return "the peer took no more of the request";
-    case PS_CLOCK_FIRST_BYTE:
-        return "the request was sent and no response head came";
-    case PS_CLOCK_IDLE:
-        return "the response stalled";
-    case PS_CLOCK_TOTAL:
-        return "the request was not complete";
-    case PS_CLOCK_CONNECT:
-        return "no connection was made";
-    case PS_CLOCK_NONE:
-        break;
-    }
-    return "a clock ran out";
-}
-
 /* -- the end -- */
 
-static void touch(struct ps_call *c)
-{
-    c->last_ms = ps_clock_now_ms(&c->engine->clock);
-}
-
-/* Lets go of everything but the owner. */
+/* Lets go of everything but the owner. DONE comes first: other calls may be told of what is freed here,
+ * and their owners may try to cancel this one. */
 static void release(struct ps_call *c)
 {
+    c->state = PS_CALL_DONE;
+    c->maybe_processed = c->maybe_processed || c->stream.byte_written;
     ps_clock_clear(&c->engine->clock, &c->deadline);
     ps_pool_forget(&c->waiter);
     ps_conn_drop_stream(&c->stream);
     ps_node_unlink(&c->node);
-    c->state = PS_CALL_DONE;
     c->timings.end_ns = uv_hrtime();
     ps_engine_call_over(c->engine, c->spec->profile);
 }
@@ -118,7 +40,6 @@ static void end(struct ps_call *c, const struct ps_err *err)
         if (why.phase == PS_PHASE_NONE)
             why.phase = ps_call_phase(c);
     }
-    c->maybe_processed = c->maybe_processed || c->stream.byte_written;
     release(c);
     c->ops->on_done(c->owner, err == NULL ? NULL : &why);
 }
@@ -130,19 +51,15 @@ static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
         end(c, &c->late);
         return;
     }
-    struct due due = next_due(c);
+    enum ps_clock_kind out = call_clock_out(c, now_ms);
     struct ps_err err;
-    if (due.at_ms > now_ms) { /* there was progress since it was set */
-        if (arm(c) != PS_OK) {
-            ps_err_nomem(&err);
-            end(c, &err);
-        }
-        return;
+    if (out != PS_CLOCK_NONE) {
+        call_clock_err(c, out, &err);
+        end(c, &err);
+    } else if (call_arm(c) != PS_OK) { /* there was progress since it was set */
+        ps_err_nomem(&err);
+        end(c, &err);
     }
-    ps_err_set(&err, PS_TIMED_OUT, ps_call_phase(c), "%s within %.3g s", clock_text(due.clock),
-               (double)c->spec->clocks_ms[due.clock] / 1000.0);
-    err.clock = due.clock;
-    end(c, &err);
 }
 
 /* An error found where on_done must not be called: it is told from the loop, at once. */
@@ -158,14 +75,14 @@ static void end_later(struct ps_call *c, const struct ps_err *err)
 static enum ps_status on_info(void *owner, struct ps_head *given, struct ps_err *err)
 {
     struct ps_call *c = owner;
-    touch(c);
+    call_touch(c);
     return c->ops->on_info(c->owner, given, err);
 }
 
 static enum ps_status on_head(void *owner, struct ps_head *given, struct ps_err *err)
 {
     struct ps_call *c = owner;
-    touch(c);
+    call_touch(c);
     c->head_seen = true;
     c->timings.head_ns = uv_hrtime();
     if (c->timings.sent_ns == 0)
@@ -177,7 +94,7 @@ static enum ps_status on_head(void *owner, struct ps_head *given, struct ps_err 
 static enum ps_status on_body(void *owner, struct ps_bytes view, struct ps_err *err)
 {
     struct ps_call *c = owner;
-    touch(c);
+    call_touch(c);
     if (!c->spec->auto_credit)
         c->unread_n += view.n;
     c->timings.body_in_bytes += view.n;
@@ -204,7 +121,7 @@ static bool body_peek(void *owner, struct ps_bytes *view, bool *end_out)
 static void body_taken(void *owner, size_t n)
 {
     struct ps_call *c = owner;
-    touch(c);
+    call_touch(c);
     c->timings.body_out_bytes += n;
     if (c->spec->body != NULL) {
         c->body_at += n;
@@ -217,7 +134,7 @@ static void body_taken(void *owner, size_t n)
 static void on_sent(void *owner)
 {
     struct ps_call *c = owner;
-    touch(c);
+    call_touch(c);
     c->is_sent = true;
     c->timings.sent_ns = uv_hrtime();
     rearm(c);
@@ -244,8 +161,10 @@ static void on_over(void *owner, const struct ps_err *err, bool not_processed)
     if (err != NULL && may_replay(c, err, not_processed)) {
         c->maybe_processed = c->maybe_processed || !not_processed;
         c->spec->profile->replayed_n++;
+        c->stream.byte_written = false; /* it speaks of the next attempt from here on */
         c->body_at = 0;
         c->is_sent = false;
+        c->timings.sent_ns = c->timings.body_out_bytes = 0;
         c->waiter.fresh = true;
         try_acquire(c);
         return;
@@ -291,7 +210,7 @@ static void note_connection(struct ps_call *c, const struct ps_conn *conn)
 static enum ps_status run_on(struct ps_call *c, struct ps_conn *conn, struct ps_err *err)
 {
     note_connection(c, conn);
-    touch(c);
+    call_touch(c);
     c->state = PS_CALL_RUN;
     c->is_dialing = false;
     rearm(c);
@@ -320,15 +239,15 @@ static void try_acquire(struct ps_call *c)
     struct ps_err err;
     c->state = PS_CALL_QUEUE;
     c->queue_ms = ps_clock_now_ms(&c->engine->clock);
-    enum ps_status st = arm(c);
+    enum ps_status st = call_arm(c);
     if (st != PS_OK)
         ps_err_nomem(&err);
     if (st == PS_OK)
         st = ps_pool_acquire(&c->spec->profile->pool, &c->waiter, &now, &err);
     if (st == PS_OK && now == NULL)
         c->is_dialing = c->waiter.dial != NULL;
-    else if (st == PS_OK)
-        st = run_on(c, now, &err);
+    else if (st == PS_OK && (st = run_on(c, now, &err)) != PS_OK)
+        ps_pool_give_back(now);
     if (st != PS_OK)
         end_later(c, &err);
 }
@@ -380,6 +299,7 @@ void ps_call_start(struct ps_call *c, struct ps_engine *e, const struct ps_call_
     spec->profile->calls_n++;
     if (e->is_stopping) {
         struct ps_err err;
+        c->state = PS_CALL_QUEUE; /* from here on it can be cancelled */
         ps_err_set(&err, PS_CLOSED, PS_PHASE_QUEUE, "the engine is stopping");
         end_later(c, &err);
         return;
@@ -391,10 +311,10 @@ void ps_call_credit(struct ps_call *c, size_t n)
 {
     if (c->state != PS_CALL_RUN)
         return;
-    bool was_paused = is_paused(c);
+    bool was_paused = call_is_paused(c);
     c->unread_n -= n < c->unread_n ? n : c->unread_n;
     if (was_paused)
-        touch(c); /* the idle clock starts anew: the peer can send again only now */
+        call_touch(c); /* the idle clock starts anew: the peer can send again only now */
     ps_conn_credit(&c->stream, n);
 }
 

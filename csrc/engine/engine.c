@@ -5,10 +5,16 @@
 
 #include "engine/engine_internal.h"
 
+enum { FAR_MS = 86400000 }; /* a day */
+
+/* The sweep is always set, at worst far away, so that moving it here cannot fail: a lost one would keep
+ * the engine from ever stopping. */
 static void sweep_later(struct ps_engine *e)
 {
-    /* Room for this one was reserved in ps_engine_open(), so it cannot fail. */
+    if (e->told_stopped)
+        return;
     enum ps_status st = ps_clock_set(&e->clock, &e->sweep, ps_clock_now_ms(&e->clock));
+    assert(st == PS_OK);
     (void)st;
 }
 
@@ -40,7 +46,10 @@ static void finish(struct ps_engine *e)
 static void on_sweep(struct ps_deadline *d, uint64_t now_ms)
 {
     struct ps_engine *e = PS_ITEM(d, struct ps_engine, sweep);
-    (void)now_ms;
+    /* It has just left the heap, so there is room for it. */
+    enum ps_status st = ps_clock_set(&e->clock, &e->sweep, now_ms + FAR_MS);
+    assert(st == PS_OK);
+    (void)st;
     struct ps_node *n = ps_list_first(&e->profiles);
     while (n != NULL) {
         struct ps_profile *p = PS_ITEM(n, struct ps_profile, node);
@@ -85,7 +94,8 @@ enum ps_status ps_engine_open(struct ps_engine *e, uv_loop_t *loop,
     e->env.sock_share = &e->sock_share;
     if (ps_clock_open(&e->clock, loop) != PS_OK)
         return ps_err_nomem(err);
-    if (ps_deadlines_reserve(&e->clock.due, 64) != PS_OK) {
+    if (ps_deadlines_reserve(&e->clock.due, 64) != PS_OK ||
+        ps_clock_set(&e->clock, &e->sweep, ps_clock_now_ms(&e->clock) + FAR_MS) != PS_OK) {
         ps_err_nomem(err);
         goto fail;
     }
@@ -95,6 +105,7 @@ enum ps_status ps_engine_open(struct ps_engine *e, uv_loop_t *loop,
     e->is_open = true;
     return PS_OK;
 fail:
+    ps_clock_clear(&e->clock, &e->sweep);
     ps_clock_close(&e->clock); /* the caller runs the loop dry and calls fini */
     return err == NULL ? PS_NOMEM : err->status;
 }
@@ -119,6 +130,8 @@ void ps_engine_close_profile(struct ps_engine *e, struct ps_profile *p)
 
 void ps_engine_stop(struct ps_engine *e, uint64_t drain_ms)
 {
+    if (e->told_stopped)
+        return;
     e->is_stopping = true;
     for (struct ps_node *n = ps_list_first(&e->profiles); n; n = ps_list_next(&e->profiles, n)) {
         struct ps_profile *p = PS_ITEM(n, struct ps_profile, node);
@@ -126,6 +139,8 @@ void ps_engine_stop(struct ps_engine *e, uint64_t drain_ms)
         ps_pool_close(&p->pool);
     }
     uint64_t due = ps_clock_now_ms(&e->clock) + drain_ms;
+    if (ps_deadline_is_set(&e->drain) && e->drain.due_ms <= due)
+        return; /* an earlier stop gave less time */
     if (drain_ms == 0 || ps_clock_set(&e->clock, &e->drain, due) != PS_OK)
         abort_all(e);
     else
@@ -142,6 +157,10 @@ void ps_engine_attach(struct ps_engine *e, struct ps_profile *p)
     p->pool.owner = p;
     p->pool.on_empty = on_pool_empty;
     ps_list_push_back(&e->profiles, &p->node);
+    if (e->is_stopping) { /* nobody else would close it, and the engine waits for all of them */
+        p->is_closed = true;
+        ps_pool_close(&p->pool);
+    }
 }
 
 void ps_engine_call_over(struct ps_engine *e, struct ps_profile *p)

@@ -18,7 +18,7 @@ struct ps_engine {
     struct ps_list calls;        /* between start and done */
     size_t calls_n;
     struct ps_deadline drain;    /* when stopping: cancel what still runs */
-    struct ps_deadline sweep;    /* frees profiles that became empty, outside their callbacks */
+    struct ps_deadline sweep;    /* frees profiles that became empty, outside their callbacks; always set */
     bool is_open, is_stopping, told_stopped;
     void (*on_stopped)(void *owner); /* all handles are closing; the loop will run dry */
     void *owner;

@@ -1,25 +1,40 @@
 /* pool/choose.c -- which connection a request gets, and when a new one is dialed.
  * See pool.h for the rules. Callbacks of waiters may do anything, so lists are read afresh after each.
  * Thread: io. */
-#include <assert.h>
-
 #include "pool/origin.h"
+
+void waiter_link(struct ps_origin *o, struct ps_waiter *w)
+{
+    struct ps_pool *p = o->pool;
+    w->origin = o;
+    w->ticket = p->next_ticket++;
+    w->since_ms = ps_clock_now_ms(p->env->clock);
+    ps_list_push_back(&o->waiting, &w->node);
+    ps_list_push_back(&p->waiting, &w->order);
+    p->waiting_n++;
+    o->undialed_n++;
+    p->undialed_n++;
+}
 
 static void unlink_waiter(struct ps_waiter *w)
 {
+    struct ps_origin *o = w->origin;
+    dial_assign(w, NULL);
+    o->undialed_n--;
+    o->pool->undialed_n--;
     ps_node_unlink(&w->node);
     ps_node_unlink(&w->order);
-    w->origin->pool->waiting_n--;
+    o->pool->waiting_n--;
     w->origin = NULL;
-    if (w->dial != NULL)
-        w->dial->claim = NULL;
-    w->dial = NULL;
 }
 
-static void answer(struct ps_waiter *w, struct ps_conn *c, const struct ps_err *err)
+/* The origin is let go first: the owner may cancel the last other waiter, which would free it. */
+void waiter_fail(struct ps_waiter *w, const struct ps_err *err)
 {
+    struct ps_origin *o = w->origin;
     unlink_waiter(w);
-    w->on_ready(w->owner, c, err);
+    origin_release(o);
+    w->on_ready(w->owner, NULL, err);
 }
 
 /* The first waiter this connection may serve: a replay wants one that has carried nothing. */
@@ -31,51 +46,6 @@ static struct ps_waiter *first_match(const struct ps_origin *o, const struct ps_
             return w;
     }
     return NULL;
-}
-
-static bool has_room(const struct ps_origin *o)
-{
-    return o->conns_n < o->pool->settings.max_per_origin_n &&
-           o->pool->conns_n < o->pool->settings.max_conns_n;
-}
-
-/* A limit is reached but somebody is idle: that one makes room, and its on_closed settles the pool. Within
- * the origin this happens only for a replay, which may not use an idle connection. */
-static void make_room(const struct ps_origin *o)
-{
-    struct ps_pool *p = o->pool;
-    struct ps_conn *victim = NULL;
-    if (o->conns_n >= p->settings.max_per_origin_n) {
-        if (!ps_list_empty(&o->idle))
-            victim = PS_ITEM(o->idle.head.prev, struct ps_conn, node);
-    } else if (!ps_list_empty(&p->idle)) {
-        victim = PS_ITEM(ps_list_first(&p->idle), struct ps_conn, all_node);
-    }
-    if (victim == NULL)
-        return;
-    p->closed_idle_n++;
-    ps_conn_close(victim, NULL);
-}
-
-static enum ps_status dial(struct ps_origin *o, struct ps_waiter *w, struct ps_err *err)
-{
-    struct ps_conn_target target = {.host = o->host,
-                                    .port = o->port,
-                                    .is_https = o->is_https,
-                                    .sni = o->sni,
-                                    .key = o->key};
-    struct ps_conn *c;
-    enum ps_status st = ps_conn_new(&c, o->pool->env, &o->pool->settings.conn, &target,
-                                    w->connect_ms, &pool_conn_ops, o, err);
-    if (st != PS_OK)
-        return st;
-    ps_list_push_back(&o->conns, &c->node);
-    o->conns_n++;
-    o->pool->conns_n++;
-    o->pool->opened_n++;
-    c->claim = w;
-    w->dial = c;
-    return PS_OK;
 }
 
 /* An idle connection fit for use, out of the idle list; NULL when there is none. */
@@ -112,32 +82,28 @@ enum ps_status ps_pool_acquire(struct ps_pool *p, struct ps_waiter *w, struct ps
     enum ps_status st = origin_get(p, w, &o, err);
     if (st != PS_OK)
         return st;
-    if (!w->fresh && (*now = take_idle(o)) != NULL) {
+    if (!w->fresh && (*now = take_idle(o)) != NULL) { /* idle: so nobody of this origin waits for it */
         p->reused_n++;
         return PS_OK;
     }
-    if (p->waiting_n >= p->settings.max_waiting_n) {
-        st = ps_err_set(err, PS_LIMIT, PS_PHASE_QUEUE,
-                        "%zu requests are already waiting for a connection (max_waiting)",
-                        p->waiting_n);
-        goto fail;
+    bool is_dialed = has_room(o);
+    if (!is_dialed && p->undialed_n >= p->settings.max_waiting_n) {
+        origin_release(o);
+        return ps_err_set(err, PS_LIMIT, PS_PHASE_QUEUE,
+                          "%zu requests are already waiting for a connection (max_waiting)",
+                          p->undialed_n);
     }
-    if (has_room(o)) {
-        st = dial(o, w, err);
-        if (st != PS_OK)
-            goto fail;
-    } else {
-        make_room(o);
+    waiter_link(o, w);
+    if (is_dialed) {
+        st = dial_start(o, w, err);
+        if (st != PS_OK) {
+            unlink_waiter(w);
+            origin_release(o);
+        }
+        return st;
     }
-    w->origin = o;
-    w->since_ms = ps_clock_now_ms(p->env->clock);
-    ps_list_push_back(&o->waiting, &w->node);
-    ps_list_push_back(&p->waiting, &w->order);
-    p->waiting_n++;
+    limits_evict(p);
     return PS_OK;
-fail:
-    origin_release(o);
-    return st;
 }
 
 void ps_pool_forget(struct ps_waiter *w)
@@ -145,97 +111,82 @@ void ps_pool_forget(struct ps_waiter *w)
     struct ps_origin *o = w->origin;
     if (o == NULL)
         return;
+    struct ps_pool *p = o->pool;
     unlink_waiter(w);
     origin_release(o);
-}
-
-/* Starts dials for waiters that have none, in order, as far as the limits allow. */
-void pool_settle(struct ps_pool *p)
-{
-    struct ps_node *n = ps_list_first(&p->waiting);
-    while (n != NULL && p->conns_n < p->settings.max_conns_n) {
-        struct ps_waiter *w = PS_ITEM(n, struct ps_waiter, order);
-        n = ps_list_next(&p->waiting, n);
-        if (w->dial != NULL || !has_room(w->origin))
-            continue;
-        struct ps_err err;
-        if (dial(w->origin, w, &err) == PS_OK) {
-            w->on_dial(w->owner);
-            continue;
-        }
-        struct ps_origin *o = w->origin;
-        answer(w, NULL, &err);
-        origin_release(o);
-        n = ps_list_first(&p->waiting); /* the callback may have changed the list */
-    }
+    if (!p->is_closing)
+        return;
+    pool_drop_orphans(p);
+    pool_tell_empty(p);
 }
 
 /* A dial whose waiter was served otherwise goes to the next one without a dial. */
-static void pass_on(struct ps_origin *o, struct ps_conn *c)
+static void pass_on(struct ps_origin *o, struct ps_conn *dial)
 {
-    for (struct ps_node *n = ps_list_first(&o->waiting); n; n = ps_list_next(&o->waiting, n)) {
-        struct ps_waiter *w = PS_ITEM(n, struct ps_waiter, node);
-        if (w->dial != NULL)
-            continue;
-        w->dial = c;
-        c->claim = w;
-        w->on_dial(w->owner);
+    struct ps_waiter *w = first_undialed(o);
+    if (w == NULL)
         return;
-    }
+    dial_assign(w, dial);
+    w->on_dial(w->owner);
 }
 
-/* `c` has a free slot: the first waiter gets it, or it goes idle. */
-static void offer(struct ps_origin *o, struct ps_conn *c)
+/* Nobody of its origin wants it. */
+static void put_away(struct ps_origin *o, struct ps_conn *c)
 {
     struct ps_pool *p = o->pool;
-    struct ps_waiter *w = first_match(o, c);
-    if (w == NULL) {
-        if (p->is_closing || conn_is_aged(c, ps_clock_now_ms(p->env->clock))) {
-            p->closed_idle_n++;
-            ps_conn_close(c, NULL);
-            return;
-        }
-        idle_put(o, c);
-        if (!ps_list_empty(&p->waiting)) { /* somebody elsewhere may want its place */
-            struct ps_waiter *other =
-                PS_ITEM(ps_list_first(&p->waiting), struct ps_waiter, order);
-            if (other->dial == NULL)
-                make_room(other->origin);
-        }
+    if (p->is_closing) {
+        p->closed_idle_n++;
+        ps_conn_close(c, NULL);
         return;
     }
+    idle_put(o, c);
+    limits_evict(p); /* somebody may lack its place */
+}
+
+static void give(struct ps_waiter *w, struct ps_origin *o, struct ps_conn *c)
+{
     struct ps_conn *orphan = w->dial;
     if (c->requests_n > 0)
-        p->reused_n++;
+        o->pool->reused_n++;
     unlink_waiter(w);
     if (orphan != NULL && orphan != c)
         pass_on(o, orphan);
     w->on_ready(w->owner, c, NULL);
-    if (c->state == PS_CONN_OPEN && ps_conn_free_slots(c) > 0 && ps_list_empty(&c->streams) &&
-        !c->is_idle)
-        offer(o, c); /* the waiter did not use it after all */
 }
 
-static void tell_empty(struct ps_pool *p)
+/* `c` has a free slot: the first waiter gets it, or it goes idle. A waiter that does not use it after all
+ * leaves it to the next. */
+static void offer(struct ps_origin *o, struct ps_conn *c)
 {
-    if (!p->is_closing || p->conns_n > 0 || p->waiting_n > 0 || p->told_empty)
-        return;
-    p->told_empty = true;
-    p->on_empty(p->owner);
+    struct ps_pool *p = o->pool;
+    while (c->state == PS_CONN_OPEN && ps_conn_free_slots(c) > 0 && ps_list_empty(&c->streams) &&
+           !c->is_idle) {
+        /* Rule 40: its age ends it also while there is always somebody to use it. */
+        bool is_aged = conn_is_aged(c, ps_clock_now_ms(p->env->clock));
+        if (is_aged || must_yield(c)) {
+            p->closed_idle_n++;
+            ps_conn_close(c, NULL);
+            return;
+        }
+        struct ps_waiter *w = first_match(o, c);
+        if (w != NULL)
+            give(w, o, c);
+        else
+            put_away(o, c);
+    }
+}
+
+void ps_pool_give_back(struct ps_conn *c)
+{
+    offer(c->owner, c);
 }
 
 static void on_open(void *owner, struct ps_conn *c)
 {
-    if (c->claim != NULL) {
-        struct ps_waiter *w = c->claim;
-        w->dial = NULL;
-        c->claim = NULL;
-        /* keep its place in the queue: the connection goes to the first in line */
-    }
-    struct ps_origin *o = owner;
-    struct ps_pool *p = o->pool;
-    offer(o, c);
-    pool_settle(p);
+    struct ps_waiter *w = c->claim;
+    if (w != NULL)
+        dial_assign(w, NULL); /* it keeps its place: the connection goes to the first in line */
+    offer(owner, c);
 }
 
 static void on_free(void *owner, struct ps_conn *c)
@@ -248,17 +199,17 @@ static void on_down(void *owner, struct ps_conn *c, const struct ps_err *err)
     struct ps_origin *o = owner;
     struct ps_waiter *w = c->claim;
     idle_remove(c);
+    o->leaving_n++;
+    o->pool->leaving_n++;
     if (w == NULL)
         return;
-    c->claim = NULL;
-    w->dial = NULL;
     struct ps_err closed;
     if (err == NULL) {
         ps_err_set(&closed, PS_CLOSED, PS_PHASE_CONNECT, "the transport is closed");
         err = &closed;
     }
     o->pool->failed_dials_n++;
-    answer(w, NULL, err); /* the origin stays: c still counts */
+    waiter_fail(w, err); /* the origin stays: c still counts */
 }
 
 static void on_closed(void *owner, struct ps_conn *c)
@@ -267,10 +218,12 @@ static void on_closed(void *owner, struct ps_conn *c)
     struct ps_pool *p = o->pool;
     ps_node_unlink(&c->node);
     o->conns_n--;
+    o->leaving_n--;
     p->conns_n--;
+    p->leaving_n--;
     origin_release(o);
-    pool_settle(p);
-    tell_empty(p);
+    limits_settle(p);
+    pool_tell_empty(p);
 }
 
 const struct ps_conn_ops pool_conn_ops = {
@@ -279,49 +232,3 @@ const struct ps_conn_ops pool_conn_ops = {
     .on_down = on_down,
     .on_closed = on_closed,
 };
-
-static void close_idle(struct ps_pool *p)
-{
-    struct ps_node *n;
-    while ((n = ps_list_first(&p->idle)) != NULL)
-        ps_conn_close(PS_ITEM(n, struct ps_conn, all_node), NULL);
-}
-
-void ps_pool_close(struct ps_pool *p)
-{
-    if (p->is_closing)
-        return;
-    p->is_closing = true;
-    close_idle(p);
-    tell_empty(p);
-}
-
-static struct ps_conn *first_running(const struct ps_pool *p)
-{
-    for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
-        struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-        for (struct ps_node *m = ps_list_first(&o->conns); m; m = ps_list_next(&o->conns, m)) {
-            struct ps_conn *c = PS_ITEM(m, struct ps_conn, node);
-            if (c->state < PS_CONN_CLOSING)
-                return c;
-        }
-    }
-    return NULL;
-}
-
-void ps_pool_abort(struct ps_pool *p, const struct ps_err *err)
-{
-    struct ps_node *n;
-    p->is_closing = true;
-    while ((n = ps_list_first(&p->waiting)) != NULL) {
-        struct ps_waiter *w = PS_ITEM(n, struct ps_waiter, order);
-        struct ps_origin *o = w->origin;
-        answer(w, NULL, err);
-        origin_release(o);
-    }
-    close_idle(p);
-    struct ps_conn *c; /* closing one may free it and its origin, so look afresh each time */
-    while ((c = first_running(p)) != NULL)
-        ps_conn_close(c, err);
-    tell_empty(p);
-}

@@ -193,3 +193,8 @@ void fake_peer_reset(int fd)
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
+
+void fake_peer_close(int fd)
+{
+    shutdown(fd, SHUT_WR);
+}

@@ -23,5 +23,6 @@ int fake_peer_accepted_n(struct fake_peer *p);
 bool fake_peer_read_request(int fd, char *head, size_t cap, size_t *body_n);
 void fake_peer_write(int fd, const char *text);
 void fake_peer_reset(int fd); /* RST instead of FIN when closed */
+void fake_peer_close(int fd); /* FIN now; reading goes on */
 
 #endif

@@ -35,7 +35,7 @@ def rss_mib() -> float:
 
 
 class Load:
-    """`concurrency` tasks that share a number of requests; latencies and errors are collected."""
+    """`concurrency` tasks that send one request after another; latencies and errors are collected."""
 
     def __init__(self, scenario: scenarios.Scenario, peer: peers.Peer, url: str) -> None:
         self._scenario, self._peer, self._url = scenario, peer, url
@@ -45,26 +45,24 @@ class Load:
     def __repr__(self) -> str:
         return f"<Load done={len(self.latencies_s)} errors={dict(self.errors)}>"
 
-    async def run(self, requests: int, concurrency: int, *, whole: bool) -> None:
-        self._left = requests
-        await asyncio.gather(*(self._worker(whole) for _ in range(min(concurrency, requests))))
+    async def run(self, concurrency: int, *, requests: int | None, seconds: float, whole: bool) -> None:
+        """Until so many requests have been sent; without a number, for so many seconds."""
+        self._left = requests if requests is not None else 1 << 60
+        self._end_s = time.perf_counter() + (float("inf") if requests is not None else seconds)
+        await asyncio.gather(*(self._worker(whole) for _ in range(min(concurrency, self._left))))
 
     async def _worker(self, whole: bool) -> None:
-        clock, once, peer, url, latencies = (
-            time.perf_counter,
-            self._scenario.once,
-            self._peer,
-            self._url,
-            self.latencies_s,
-        )
-        while self._left > 0:
+        clock, once, peer, url = time.perf_counter, self._scenario.once, self._peer, self._url
+        began_s = clock()
+        while self._left > 0 and began_s < self._end_s:
             self._left -= 1
-            began = clock()
             try:
                 await once(peer, url, whole=whole)
             except Exception as err:
                 self.errors[f"{type(err).__name__}: {err}"[:200]] += 1
-            latencies.append(clock() - began)
+            ended_s = clock()
+            self.latencies_s.append(ended_s - began_s)
+            began_s = ended_s
 
 
 async def measure(job: dict[str, Any]) -> dict[str, Any]:
@@ -74,11 +72,11 @@ async def measure(job: dict[str, Any]) -> dict[str, Any]:
     peer = await module.open_peer(ca_file=job["ca_file"], connections=concurrency)
     try:
         warmup = Load(scenario, peer, job["url"])
-        await warmup.run(job["warmup"], concurrency, whole=True)
+        await warmup.run(concurrency, requests=job["warmup"], seconds=0, whole=True)
         gc.collect()
         load = Load(scenario, peer, job["url"])
         cpu_began, began = cpu_s(), time.perf_counter()
-        await load.run(job["requests"], concurrency, whole=False)
+        await load.run(concurrency, requests=job["requests"], seconds=job["seconds"], whole=False)
         wall_s = time.perf_counter() - began
         user_s, system_s = (now - then for now, then in zip(cpu_s(), cpu_began, strict=True))
     finally:

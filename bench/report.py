@@ -45,18 +45,19 @@ def table(outcome: dict[str, Any]) -> str:
     has_events = any("cpu_us_per_event" in row for _, row in rows)
     peers_n = len(rows)
     rounds_n = len(outcome["rounds"]) // peers_n if peers_n else 0
+    length = f"{outcome['requests']} requests" if outcome["requests"] else f"{outcome['seconds']:g} s"
     lines = [
         f"{outcome['scenario']}/{outcome['variant']}, {outcome['loop']}{', pinned' if outcome['pinned'] else ''}: "
-        f"{outcome['requests']} requests x {rounds_n} rounds, {outcome['concurrency']} at once; "
+        f"{rounds_n} rounds of {length} per peer, {outcome['concurrency']} at once; "
         "median (lowest..highest) of the rounds",
-        f"{'':16}{'CPU us/request':>26}{'of it system':>14}{'x':>6}"
+        f"{'':16}{'CPU us/request':>26}{'of it system':>14}{'x':>8}"
         + (f"{'us/event':>10}" if has_events else "")
         + f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MiB':>6}  version",
     ]
     for name, row in rows:
         cpu, low, high = row["cpu_us_per_request"]
         line = f"{name:16}{f'{cpu:.1f} ({low:.1f}..{high:.1f})':>26}"
-        line += f"{row['system_us_per_request'][0]:14.1f}{cpu / rows[0][1]['cpu_us_per_request'][0]:6.2f}"
+        line += f"{row['system_us_per_request'][0]:14.1f}{cpu / rows[0][1]['cpu_us_per_request'][0]:8.2f}"
         if has_events:
             line += f"{row['cpu_us_per_event'][0]:10.3f}"
         line += f"{row['requests_per_s'][0]:9.0f}{row['p50_ms'][0]:9.2f}{row['p99_ms'][0]:9.2f}{row['rss_mib'][0]:6.0f}"

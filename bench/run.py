@@ -26,7 +26,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--variant", help="only this variant of a scenario")
     parser.add_argument("--peers", default=",".join(peers.NAMES), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, help="per peer and round")
+    parser.add_argument("--seconds", type=float, default=3.0, help="measured per peer and round; default: %(default)s")
+    parser.add_argument("--requests", type=int, help="per peer and round, instead of --seconds")
     parser.add_argument("--concurrency", type=int)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--pin", action="store_true", help="server on core 0, the whole client on core 1")
@@ -92,7 +93,8 @@ def run_variant(name: str, variant: str, names: list[str], args: argparse.Namesp
         "loop": args.loop,
         "concurrency": concurrency,
         "warmup": scenario.WARMUP,
-        "requests": args.requests or scenario.REQUESTS,
+        "requests": args.requests,
+        "seconds": args.seconds,
     }
     on_core = [["taskset", "-c", core] if args.pin else [] for core in ("0", "1")]
     rounds: list[dict[str, Any]] = []
@@ -108,7 +110,8 @@ def run_variant(name: str, variant: str, names: list[str], args: argparse.Namesp
         "variant": variant,
         "loop": args.loop,
         "pinned": args.pin,
-        "requests": job["requests"],
+        "requests": args.requests,
+        "seconds": args.seconds,
         "concurrency": concurrency,
         "events_per_response": scenario.EVENTS,
         "machine": machine(),

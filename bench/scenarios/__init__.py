@@ -28,8 +28,7 @@ class Target:
 class Scenario(Protocol):
     VARIANTS: tuple[str, ...]
     CONCURRENCY: int
-    REQUESTS: int  # measured, per round and peer
-    WARMUP: int  # before that, not measured, bodies compared whole
+    WARMUP: int  # requests before the measured ones, bodies compared whole
     EVENTS: int  # in one response; 0 = not a stream
 
     def serve(self, variant: str, folder: Path, prefix: list[str]) -> AbstractContextManager[Target]:

@@ -17,7 +17,6 @@ from bench.scenarios import Target, WrongAnswer
 
 VARIANTS = ("one", "many")
 CONCURRENCY = 8
-REQUESTS = 400
 WARMUP = 40
 EVENTS = 500
 EVENT_BYTES = 150

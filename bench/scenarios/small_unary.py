@@ -13,7 +13,6 @@ from tests.transport.nginx_peer import JSON, Nginx
 
 VARIANTS = ("plain", "tls")
 CONCURRENCY = 32
-REQUESTS = 5000
 WARMUP = 320
 EVENTS = 0
 

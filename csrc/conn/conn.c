@@ -85,13 +85,15 @@ static void tell_down(struct ps_conn *c, const struct ps_err *err)
     c->ops->on_down(c->owner, c, err);
 }
 
-/* Ends every stream: with the connection's error, or with the write error that came before it. */
+/* Ends every stream: with the connection's error, or with the write error before it when that is all that
+ * is known. Once an answer has begun, what went wrong with it says more. */
 static void end_streams(struct ps_conn *c, const struct ps_err *err)
 {
     struct ps_node *n;
     while ((n = ps_list_first(&c->streams)) != NULL) {
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
-        const struct ps_err *why = c->write_err.status != PS_OK && !s->head_seen ? &c->write_err : err;
+        bool has_write_err = c->write_err.status != PS_OK && !s->answer_begun;
+        const struct ps_err *why = has_write_err ? &c->write_err : err;
         conn_end_stream(s, why, !s->byte_written);
     }
 }

@@ -13,7 +13,7 @@ struct ps_addr {
     struct sockaddr_storage sa;
 };
 
-enum { PS_ADDR_TEXT_BYTES = 64, PS_ADDRS_MAX = 16 };
+enum { PS_ADDR_TEXT_BYTES = 72, PS_ADDRS_MAX = 16 };
 
 struct ps_addrs {
     struct ps_addr at[PS_ADDRS_MAX];

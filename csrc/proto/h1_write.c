@@ -143,7 +143,7 @@ static enum ps_status put_last_chunk(struct h1_writer *w, struct ps_err *err)
 static enum ps_status put_chunk(struct h1_writer *w, struct ps_bytes bytes, bool end,
                                 struct ps_err *err)
 {
-    char size[PIECE_FRAME_BYTES];
+    char size[2 * sizeof bytes.n + 3]; /* hex digits, CRLF, NUL */
     uint8_t *to = NULL;
     if (ps_buf_reserve(&w->queue, bytes.n + PIECE_FRAME_BYTES + LAST_CHUNK_BYTES, &to) != PS_OK)
         return ps_err_nomem(err);

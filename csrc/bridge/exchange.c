@@ -262,6 +262,7 @@ static void body_taken(void *owner, size_t n)
     ps_buf_consume(&x->upload, n);
     pthread_mutex_lock(&x->home->lock);
     x->news.upload_taken_n += n;
+    x->news.timings.body_out_bytes = x->call.timings.body_out_bytes;
     bool linked = link_ready(x);
     pthread_mutex_unlock(&x->home->lock);
     if (linked)

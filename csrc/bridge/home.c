@@ -119,10 +119,9 @@ void ps_home_close(struct ps_home *h)
 void ps_home_end(struct ps_home *h)
 {
     pthread_mutex_lock(&h->lock);
-    int wake_fd = h->wake_fd;
-    h->wake_fd = -1;
+    if (h->wake_fd >= 0)
+        shutdown(h->wake_fd, SHUT_WR); /* closing is the home's business: its loop reads there, too */
     pthread_mutex_unlock(&h->lock);
-    close_fd(wake_fd);
 }
 
 void ps_home_abandon(struct ps_home *h)
@@ -132,14 +131,25 @@ void ps_home_abandon(struct ps_home *h)
     h->read_fd = h->wake_fd = -1;
 }
 
-bool ps_home_clear_wake(struct ps_home *h)
+/* False at the end of what can be read. */
+static bool clear(int fd)
 {
     char sink[64];
     ssize_t n;
     do {
-        n = read(h->read_fd, sink, sizeof sink);
+        n = read(fd, sink, sizeof sink);
     } while (n == (ssize_t)sizeof sink || (n < 0 && errno == EINTR));
     return n != 0;
+}
+
+bool ps_home_clear_wake(struct ps_home *h)
+{
+    return clear(h->read_fd);
+}
+
+void ps_home_clear_rescue(struct ps_home *h)
+{
+    (void)clear(h->wake_fd);
 }
 
 /* Nodes are unlinked under the lock even where `batch` is the home's alone: io asks whether they are
@@ -186,9 +196,9 @@ void ps_home_release(struct ps_home *h)
 }
 
 /* With the lock held. When the descriptor is full there is a byte already. */
-static void ring(struct ps_home *h)
+static void ring(int fd)
 {
-    ssize_t n = write(h->wake_fd, "!", 1);
+    ssize_t n = write(fd, "!", 1);
     (void)n;
 }
 
@@ -200,7 +210,7 @@ void ps_home_wake(struct ps_home *h)
         pthread_cond_broadcast(&h->news);
     } else if (!h->is_awake && !h->is_closed && !ps_list_empty(&h->ready)) {
         h->is_awake = true;
-        ring(h);
+        ring(h->wake_fd);
     }
     pthread_mutex_unlock(&h->lock);
 }
@@ -213,7 +223,7 @@ bool ps_home_look(struct ps_home *h)
     h->stuck_n = h->taken_n == h->seen_taken_n ? h->stuck_n + 1 : 0;
     h->seen_taken_n = h->taken_n;
     if (is_awake && h->stuck_n == RING_AGAIN_N)
-        ring(h);
+        ring(h->read_fd);
     bool goes_on = is_awake && h->stuck_n < GIVE_UP_N;
     if (!goes_on)
         h->stuck_n = 0;

@@ -7,9 +7,10 @@
  * blocks delays its own posts by that much and nobody else's.
  *
  * Protocol: `is_awake` is set by whoever wakes the home and cleared by the home itself, under the lock, when
- * it finds `ready` empty. So none is missed, and one byte is under way. There are two when the home takes
- * nothing for a while (see ps_home_look): its Python code may be running a loop inside of the loop, which
- * must be able to go on. A home that never comes (its loop was closed) is not looked at for ever.
+ * it finds `ready` empty. So at most one byte is under way and none is missed.
+ * When the home takes nothing for a while its Python code may be running a loop inside of the loop, whose
+ * reader callback is busy with the outer one: io rings at the other end, which has a callback of its own.
+ * A home that never comes (its loop was closed) is not looked at for ever.
  * Thread: both; every field after `lock` is guarded by it unless marked.
  * Owner: counted; the Python home has one reference, each exchange has one. */
 #ifndef PS_BRIDGE_HOME_H
@@ -30,8 +31,8 @@ struct ps_home {
     enum ps_home_kind kind;   /* set once */
     struct ps_bridge *bridge; /* set once; one reference */
     atomic_bool is_holding;   /* the home is handing out a batch: posts of its exchanges need no signal */
-    int wake_fd;            /* LOOP: io writes here; -1 once closed */
-    int read_fd;            /* LOOP: the home reads here; -1 once closed */
+    int read_fd;            /* LOOP: the home reads wake bytes here, io rings for rescue; -1 once closed */
+    int wake_fd;            /* LOOP: io wakes here, the home reads rescue bytes; -1 once closed */
     pthread_mutex_t lock;
     pthread_cond_t news;    /* THREAD */
     struct ps_list ready;   /* exchanges with news, each holding a reference for it */
@@ -61,7 +62,9 @@ bool ps_home_clear_wake(struct ps_home *h);
 struct ps_exchange *ps_home_next(struct ps_home *h, struct ps_list *batch);
 /* Home side: drops what is left of a batch. */
 void ps_home_drop(struct ps_home *h, struct ps_list *batch);
-/* After the bridge was stopped, any thread: closes the write end, so that the home reads its end. */
+/* Home side, LOOP: a rescue byte was seen. */
+void ps_home_clear_rescue(struct ps_home *h);
+/* After the bridge was stopped, any thread: nothing more comes; the home reads that. */
 void ps_home_end(struct ps_home *h);
 /* In a forked child: closes the inherited descriptors, touching no lock. */
 void ps_home_abandon(struct ps_home *h);

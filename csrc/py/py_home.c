@@ -100,20 +100,44 @@ static PyObject *hand_out(HomeObject *h)
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* The engine was stopped. Until the last news is handed out the home lives on, without its reader. */
+/* Calls the loop's add_reader or remove_reader (`callback` NULL) for one descriptor. */
+static int set_reader(PyObject *loop, PyObject *method, int fd, PyObject *callback)
+{
+    PyObject *number = PyLong_FromLong(fd);
+    PyObject *result = NULL;
+    if (number != NULL) /* a NULL callback ends the arguments */
+        result = PyObject_CallMethodObjArgs(loop, method, number, callback, NULL);
+    Py_XDECREF(number);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Each call makes new handles of the loop's, with contexts that nobody has entered. */
+static int start_reading(struct core_state *state, HomeObject *h, PyObject *loop)
+{
+    PyObject *drain = PyObject_GetAttrString((PyObject *)h, "drain");
+    PyObject *rescue = PyObject_GetAttrString((PyObject *)h, "rescue");
+    int rc = -1;
+    if (drain != NULL && rescue != NULL &&
+        set_reader(loop, state->str_add_reader, h->home->read_fd, drain) == 0)
+        rc = set_reader(loop, state->str_add_reader, h->home->wake_fd, rescue);
+    Py_XDECREF(drain);
+    Py_XDECREF(rescue);
+    return rc;
+}
+
+/* The engine was stopped. Until the last news is handed out the home lives on, without its readers. */
 static int stop_reading(HomeObject *h)
 {
     struct core_state *state = core_state_of(Py_TYPE(h));
     PyObject *loop = weakref_get(h->loop_ref);
-    PyObject *fd = PyLong_FromLong(h->home->read_fd);
-    PyObject *removed = NULL;
+    int rc = 0;
     h->is_ended = true;
-    if (loop != NULL && fd != NULL)
-        removed = PyObject_CallMethodObjArgs(loop, state->str_remove_reader, fd, NULL);
+    if (loop != NULL && (set_reader(loop, state->str_remove_reader, h->home->read_fd, NULL) < 0 ||
+                         set_reader(loop, state->str_remove_reader, h->home->wake_fd, NULL) < 0))
+        rc = -1;
     Py_XDECREF(loop);
-    Py_XDECREF(fd);
-    Py_XDECREF(removed);
-    return removed == NULL && PyErr_Occurred() ? -1 : 0;
+    return rc;
 }
 
 static PyObject *home_drain(PyObject *self, PyObject *unused)
@@ -125,6 +149,21 @@ static PyObject *home_drain(PyObject *self, PyObject *unused)
     if (!ps_home_clear_wake(h->home) && stop_reading(h) < 0)
         return NULL;
     return hand_out(h);
+}
+
+/* News waits although drain() or resume() is running: on the stack below us a task that they resumed runs
+ * the loop again, and that loop cannot call drain(), whose context is entered. It can call this. */
+static PyObject *home_rescue(PyObject *self, PyObject *unused)
+{
+    HomeObject *h = (HomeObject *)self;
+    (void)unused;
+    if (h->home == NULL || ps_bridge_is_foreign(h->home->bridge))
+        Py_RETURN_NONE;
+    ps_home_clear_rescue(h->home);
+    PyObject *loop = weakref_get(h->loop_ref);
+    int rc = loop == NULL ? 0 : start_reading(core_state_of(Py_TYPE(h)), h, loop);
+    Py_XDECREF(loop);
+    return rc < 0 ? NULL : hand_out(h);
 }
 
 static PyObject *home_resume(PyObject *self, PyObject *unused)
@@ -228,19 +267,6 @@ static int sweep(struct core_state *state, EngineObject *engine)
     }
     Py_DECREF(items);
     return rc;
-}
-
-static int start_reading(struct core_state *state, HomeObject *h, PyObject *loop)
-{
-    PyObject *drain = PyObject_GetAttrString((PyObject *)h, "drain");
-    PyObject *fd = PyLong_FromLong(h->home->read_fd);
-    PyObject *result = NULL;
-    if (drain != NULL && fd != NULL)
-        result = PyObject_CallMethodObjArgs(loop, state->str_add_reader, fd, drain, NULL);
-    Py_XDECREF(drain);
-    Py_XDECREF(fd);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
 }
 
 static HomeObject *home_make(struct core_state *state, EngineObject *engine, PyObject *loop)
@@ -347,6 +373,7 @@ static void home_dealloc(PyObject *self)
 
 static PyMethodDef home_methods[] = {
     {"drain", home_drain, METH_NOARGS, "The loop's reader callback."},
+    {"rescue", home_rescue, METH_NOARGS, "The reader callback inside of a nested loop."},
     {"resume", home_resume, METH_NOARGS, "The rest of a large batch."},
     {"loop_gone", home_loop_gone, METH_O, "The loop was collected."},
     {NULL, NULL, 0, NULL},

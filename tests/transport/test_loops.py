@@ -7,7 +7,7 @@ import contextvars
 import gc
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -46,34 +46,33 @@ def test_a_wait_is_an_awaitable_like_any_other(make_loop: MakeLoop) -> None:
     """wait_for, shield, gather, wait and ensure_future get what `await` gets: the chunk."""
 
     async def main() -> None:
+        loop = asyncio.get_running_loop()
         async with Transport() as transport, transport.stream("GET", peer.url()) as response:
             it = aiter(response)
-            got = [await asyncio.wait_for(anext(it), 30)]
-            go.set()  # from here on, each wait begins before its chunk is there
-            got.append(await asyncio.wait_for(anext(it), 30))
-            got.append(await asyncio.shield(anext(it)))
-            got += await asyncio.gather(anext(it))
-            got.append(await asyncio.ensure_future(anext(it)))
-            done, _ = await asyncio.wait({asyncio.ensure_future(anext(it))})
-            got += [each.result() for each in done]
-            while (chunk := await anext(it, b"")) != b"":
-                got.append(chunk)
-        assert b"".join(got) == b"0123456789"
-        assert all(type(each) is bytes for each in got)
+            got = [await anext(it)]
+            for gate, wrap in zip(gates, wraps, strict=True):
+                loop.call_soon(gate.set)  # the chunk comes when the wait has begun
+                got.append(await wrap(anext(it)))
+            assert [chunk async for chunk in it] == []
+        assert got == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
-    go, served = threading.Event(), [ReadHead(), Send(STREAM_HEAD + chunked(b"0", end=b""))]
-    # Chunks may be joined: the last ones are kept back so that each of the six waits has one of its own.
-    gates = [threading.Event() for _ in range(9)]
-    served.append(Wait(go))
-    for digit, gate in zip(b"123456789", gates, strict=True):
-        served += [Send(chunked(bytes([digit]), end=b"")), Tell(gate)]
-    served.append(Send(b"0\r\n\r\n"))
-    with RawPeer(served) as peer:
-        try:
-            run(make_loop, main())
-        except StopAsyncIteration:
-            # All nine came as one chunk: the waits after it found the end, as `await` would have.
-            pytest.skip("the peer was faster than the loop")
+    async def of_gather(wait: Awaitable[bytes]) -> bytes:
+        return (await asyncio.gather(wait))[0]
+
+    async def of_wait(wait: Awaitable[bytes]) -> bytes:
+        done, _ = await asyncio.wait({asyncio.ensure_future(wait)})
+        return done.pop().result()
+
+    async def in_time(wait: Awaitable[bytes]) -> bytes:
+        return await asyncio.wait_for(wait, 30)
+
+    wraps = [in_time, asyncio.shield, of_gather, of_wait, asyncio.ensure_future]
+    gates = [threading.Event() for _ in wraps]
+    script = [ReadHead(), Send(STREAM_HEAD + chunked(b"0", end=b""))]
+    for digit, gate in zip(b"12345", gates, strict=True):
+        script += [Wait(gate), Send(chunked(bytes([digit]), end=b"" if digit != b"5"[0] else b"0\r\n\r\n"))]
+    with RawPeer(script) as peer:
+        run(make_loop, main())
 
 
 def test_a_wait_is_no_future_before_it_is_awaited() -> None:
@@ -144,17 +143,17 @@ def test_a_collected_loop_gives_its_descriptors_back(make_loop: MakeLoop) -> Non
 def test_a_loop_closed_while_news_was_under_way_leaves_the_engine_at_rest() -> None:
     """The home stays awake for ever then; the io thread must not look after it for ever."""
 
-    async def main() -> None:
-        exchange = await transport.stream("GET", peer.url()).__aenter__()
-        go.set()
-        eventually_sync(lambda: exchange.timings.bytes_received > 0)  # the loop does not turn: its byte stays unread
-        left.append(exchange)
+    async def main() -> Any:
+        return await transport.stream("GET", peer.url()).__aenter__()
 
-    left: list[Any] = []
     go = threading.Event()
     script = [ReadHead(), Send(STREAM_HEAD), Wait(go), Send(chunked(b"x", end=b""))]
     with RawPeer(script) as peer, Transport() as transport:
-        run(asyncio.new_event_loop, main())
+        loop = asyncio.new_event_loop()
+        response = loop.run_until_complete(main())
+        go.set()
+        eventually_sync(lambda: response.timings.bytes_received > 0)  # the loop does not turn: its byte stays unread
+        loop.close()
 
         def turns_of(n: int) -> int:
             """Turns of the io thread while other work takes the time of `n` rounds of this loop."""
@@ -164,7 +163,7 @@ def test_a_loop_closed_while_news_was_under_way_leaves_the_engine_at_rest() -> N
 
         # Each look is a millisecond apart, as a nudge was: at rest there are none.
         eventually_sync(lambda: turns_of(20) == 0, "the io thread goes on turning")
-        left.clear()
+        response.cancel()
 
 
 # -- inside one another --
@@ -199,28 +198,6 @@ def test_a_loop_inside_a_loop() -> None:
         assert [loop.run_inside(get()) for _ in range(3)] == [b"ok"] * 3
         assert await get() == b"ok"
 
-    with RawPeer(SERVE) as peer, Transport() as transport:
-        run(NestingLoop, main())
-
-
-@pytest.mark.skipif(not hasattr(asyncio, "Runner"), reason="create_task(context=) came with Python 3.11")
-def test_tasks_that_share_a_context_in_a_nested_loop() -> None:
-    """The inner task's context is entered already when its news comes."""
-
-    async def get() -> bytes:
-        return (await transport.request("GET", peer.url())).body
-
-    async def outer() -> bytes:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, NestingLoop)
-        await get()
-        return loop.run_inside(get(), context=shared)
-
-    async def main() -> None:
-        task = asyncio.get_running_loop().create_task(outer(), context=shared)
-        assert await task == b"ok"
-
-    shared = contextvars.copy_context()
     with RawPeer(SERVE) as peer, Transport() as transport:
         run(NestingLoop, main())
 

@@ -198,3 +198,10 @@ void fake_peer_close(int fd)
 {
     shutdown(fd, SHUT_WR);
 }
+
+/* Disconnecting resets (connect(2), AF_UNSPEC); the descriptor stays for its owner to close. */
+void fake_peer_abort(int fd)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    connect(fd, &nobody, sizeof nobody);
+}

@@ -24,5 +24,6 @@ bool fake_peer_read_request(int fd, char *head, size_t cap, size_t *body_n);
 void fake_peer_write(int fd, const char *text);
 void fake_peer_reset(int fd); /* RST instead of FIN when closed */
 void fake_peer_close(int fd); /* FIN now; reading goes on */
+void fake_peer_abort(int fd); /* RST now */
 
 #endif

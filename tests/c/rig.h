@@ -191,6 +191,7 @@ struct rig_want {
     size_t body_n;          /* fixed, of that many bytes */
     bool is_streamed;       /* the ask's up_n and up_end say what may go */
     bool expect_continue;
+    size_t pad_n;           /* at most 16384: a field of that many bytes */
     bool counts_credit;     /* the test gives credit for each body byte */
 };
 
@@ -207,6 +208,12 @@ static inline enum ps_status rig_build(struct ask *a, const struct rig_want *wan
     if (st == PS_OK && want->expect_continue)
         st = ps_request_add(a->spec.request, ps_bytes_str("Expect"), ps_bytes_str("100-continue"),
                             err);
+    if (st == PS_OK && want->pad_n > 0) {
+        static char pad[16384];
+        memset(pad, 'p', sizeof pad);
+        st = ps_request_add(a->spec.request, ps_bytes_str("X-Pad"),
+                            ps_bytes_of((uint8_t *)pad, want->pad_n), err);
+    }
     size_t n = want->body != NULL ? strlen(want->body) : want->body_n;
     if (st == PS_OK && n > 0) {
         a->spec.body = ps_chunk_new(n);

@@ -217,6 +217,32 @@ static void a_busy_origin_does_not_starve_another(void)
     fake_peer_stop(y);
 }
 
+/* An idle connection that was taken in vain must not be lost: here it is the only one allowed. */
+static void a_request_that_finds_no_memory_gives_its_connection_back(void)
+{
+    struct fake_peer *peer = fake_peer_start(rig_serve_ok, NULL);
+    struct rig_want want = at(peer);
+    struct rig *r = rig_open();
+    struct ask *a, *next;
+    r->profile->settings.max_per_origin_n = 1;
+    want.pad_n = 16384; /* more than an idle connection's buffers hold */
+    for (size_t nth = 1; nth < 8; nth++) {
+        rig_get_and_wait(r, &want);
+        RIG_UNTIL(r, !ps_list_empty(&r->profile->pool.idle));
+        T_EQ(rig_ask(r, &want, &a), PS_OK);
+        T_EQ(rig_ask(r, &want, &next), PS_OK);
+        ps_mem_fail_at(nth);
+        rig_start(a);
+        ps_mem_fail_at(0);
+        rig_start(next);
+        RIG_UNTIL(r, a->is_done && next->is_done);
+        T_CHECK(a->err.status == PS_OK || a->err.status == PS_NOMEM);
+        T_EQ(next->err.status, PS_OK);
+    }
+    rig_close(r);
+    fake_peer_stop(peer);
+}
+
 static void cancel_all(struct ask *a)
 {
     for (size_t i = 0; i < a->rig->asks_n; i++) {
@@ -445,6 +471,8 @@ static const struct t_test tests[] = {
      idle_connections_make_room_behind_a_waiter_that_dials},
     {"one_waiter_costs_one_idle_connection", one_waiter_costs_one_idle_connection},
     {"a_busy_origin_does_not_starve_another", a_busy_origin_does_not_starve_another},
+    {"a_request_that_finds_no_memory_gives_its_connection_back",
+     a_request_that_finds_no_memory_gives_its_connection_back},
     {"a_waiter_that_is_told_may_cancel_the_others", a_waiter_that_is_told_may_cancel_the_others},
     {"idle_connections_retire", idle_connections_retire},
     {"the_servers_hint_less_a_margin_retires_them_earlier",

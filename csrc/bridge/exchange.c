@@ -333,7 +333,7 @@ static void cancel(struct ps_exchange *x)
     x->news.is_done = true;
     x->news.upload_closed = true;
     ps_err_set(&x->news.err, PS_CANCELLED, PS_PHASE_NONE, "the request was cancelled");
-    x->news.maybe_processed = x->call.stream.byte_written;
+    x->news.maybe_processed = x->call.maybe_processed;
     x->news.timings = x->call.timings;
     bool linked = link_ready(x); /* a task may still wait for this one */
     pthread_mutex_unlock(&x->home->lock);

@@ -133,11 +133,25 @@ static int look(const struct ps_sock *s, int events)
     return poll(&at, 1, 0) <= 0 ? 0 : at.revents;
 }
 
+/* libuv takes a hang-up behind a read that did not fill its buffer for EOF and reads no further
+ * (uv__stream_io), so a reset that came with the last bytes still waits in the socket. A reset after a FIN
+ * waits as EPIPE: then the end was a clean one. */
+static int pending_reset(const struct ps_sock *s)
+{
+    int fd, waits = 0;
+    socklen_t n = sizeof waits;
+    if (uv_fileno(&s->uv.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &waits, &n) != 0)
+        return 0;
+    return waits == ECONNRESET ? UV_ECONNRESET : 0;
+}
+
 /* The kernel tells a reset once. If a write has swallowed it, reading ends as after a FIN, and a
  * body without length would pass for complete. A reset after a FIN fails writes with EPIPE. */
 static void tell_end(struct ps_sock *s)
 {
     struct ps_err err;
+    if (s->write_sys == 0)
+        s->write_sys = pending_reset(s);
     if (s->write_sys != UV_ECONNRESET) {
         s->ops->on_eof(s->owner);
         return;

@@ -13,7 +13,7 @@ static struct rig_want post_to(const struct fake_peer *peer)
 /* The first connection gets `answer` and then its end; later ones are served well. */
 struct script {
     const char *answer;
-    enum { KEEP, CLOSE } then;
+    enum { KEEP, CLOSE, RESET } then;
     enum ps_status err;
     enum ps_phase phase;
     int status;
@@ -33,6 +33,7 @@ static const struct script scripts[] = {
     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", KEEP, PS_OK, 0, 200,
      false},
     {"HTTP/1.1 200 OK\r\n\r\nto the end", CLOSE, PS_OK, 0, 200, false},
+    {"HTTP/1.1 200 OK\r\n\r\nto the reset", RESET, PS_READ_FAILED, PS_PHASE_BODY, 200, false},
     {"", CLOSE, PS_DISCONNECTED, PS_PHASE_WAIT, 0, false},
     {"HTTP/1.1 200", CLOSE, PS_TRUNCATED, PS_PHASE_HEAD, 0, false},
     {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", CLOSE, PS_TRUNCATED, PS_PHASE_BODY, 200,
@@ -54,6 +55,8 @@ static void serve_script(struct fake_peer *p, int fd, int nth, void *data)
         rig_serve_ok(p, fd, nth, data);
         return;
     }
+    if (script->then == RESET)
+        fake_peer_reset(fd);
     if (script->then == KEEP)
         rig_serve_ok(p, fd, nth, data);
 }

@@ -41,7 +41,7 @@ class Library:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.module: Any = pytest.importorskip(name)
+        self.module: Any = import_module(name)
         self.adapter: Any = import_module(f"penstock.adapters.{name}")
 
     def client(self, **settings: Any) -> Any:

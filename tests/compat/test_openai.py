@@ -9,13 +9,12 @@ import subprocess
 import sys
 from typing import Any
 
+import openai
 import pytest
 
 from tests.compat.within import run
 from tests.transport.certs import Authority
 from tests.transport.raw_peer import Forever, RawPeer, ReadBody, ReadHead, Send, WaitEnd, answer, chunked
-
-openai = pytest.importorskip("openai")
 
 WORDS = ["Water", " under", " pressure"]
 MESSAGES: Any = [{"role": "user", "content": "What is in a penstock?"}]
@@ -51,7 +50,6 @@ def http_library() -> str:
 def library(request: pytest.FixtureRequest) -> Any:
     if request.param == "httpx2" and http_library() == "httpx":
         pytest.skip("this openai does not know httpx2")
-    pytest.importorskip(request.param)
     return request.param
 
 
@@ -147,7 +145,6 @@ def test_a_status_error_has_its_body(library: str, authority: Authority, server_
 
 
 def test_the_demonstration_runs() -> None:
-    pytest.importorskip("httpx2")
     if http_library() == "httpx":
         pytest.skip("the demonstration is written for openai 3")
     done = subprocess.run([sys.executable, "-m", "penstock.demo"], capture_output=True, text=True, timeout=60)

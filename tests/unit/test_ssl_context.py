@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import truststore
 
 from penstock.ssl_context import objection
 
@@ -67,7 +68,6 @@ def test_a_key_log_is_refused(tmp_path: Path) -> None:
 
 
 def test_truststore_is_refused() -> None:
-    truststore = pytest.importorskip("truststore")
     why = objection(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT), shares_libssl=True)
     assert why is not None
     assert why.startswith("truststore.")

@@ -90,6 +90,11 @@ bool ps_bridge_is_foreign(const struct ps_bridge *b);
 /* In the child: closes the inherited descriptors without a word to any peer. Memory is left alone. */
 void ps_bridge_abandon(struct ps_bridge *b);
 
+/* Home side, around work in OpenSSL on a home thread: nobody forks in between, so no child inherits one of
+ * its locks taken. Short, one thread at a time, without the GIL. */
+void ps_bridge_forbid_fork(void);
+void ps_bridge_allow_fork(void);
+
 /* For this room. post: links under the lock and signals; false when the thread is gone. */
 bool bridge_post(struct ps_bridge *b, struct ps_exchange *x, unsigned wants, size_t credit_n);
 void bridge_signal_held(struct ps_bridge *b); /* a home is through with its batch */

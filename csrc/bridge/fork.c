@@ -4,6 +4,7 @@
  * Before a fork of any thread each bridge's io thread stops at the start of a turn: no list of libuv's or
  * ours is half changed then, and no lock of OpenSSL's is held by a thread that the child does not have. The
  * turn that is waited for takes microseconds (a TLS handshake: a millisecond).
+ * Home threads that work in OpenSSL forbid forks meanwhile.
  * The child can close the inherited sockets, so that a peer sees the parent's close, and start anew.
  * Thread: the forking one. Statics: a fork concerns the process, there is nobody else to own them. */
 #include <pthread.h>
@@ -56,6 +57,16 @@ void bridge_unwatch_forks(struct ps_bridge *b)
 {
     pthread_mutex_lock(&registry_lock);
     ps_node_unlink(&b->fork_node);
+    pthread_mutex_unlock(&registry_lock);
+}
+
+void ps_bridge_forbid_fork(void)
+{
+    pthread_mutex_lock(&registry_lock);
+}
+
+void ps_bridge_allow_fork(void)
+{
     pthread_mutex_unlock(&registry_lock);
 }
 

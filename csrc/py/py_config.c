@@ -206,7 +206,9 @@ static void make_tls(struct reader *r, struct ps_profile *p, const struct ps_tls
     struct ps_err err;
     enum ps_status st;
     Py_BEGIN_ALLOW_THREADS /* reading a CA bundle takes tens of milliseconds */
+    ps_bridge_forbid_fork();
     st = ps_profile_set_tls(p, t, &err);
+    ps_bridge_allow_fork();
     Py_END_ALLOW_THREADS
     if (st == PS_OK)
         return;

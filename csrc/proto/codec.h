@@ -63,6 +63,8 @@ struct ps_codec_ops {
     size_t (*free_slots)(const struct ps_codec *c); /* exchanges that may be opened now */
     bool (*wants_read)(const struct ps_codec *c);   /* false: stop reading the socket */
     bool (*is_reusable)(const struct ps_codec *c);  /* may carry another exchange, now or later */
+    /* Optional (h2): has pull() anything to give? */
+    bool (*wants_write)(const struct ps_codec *c);
 };
 
 struct ps_codec {
@@ -127,6 +129,12 @@ static inline bool ps_codec_wants_read(const struct ps_codec *c)
 static inline bool ps_codec_is_reusable(const struct ps_codec *c)
 {
     return c->ops->is_reusable(c);
+}
+
+/* May pull() have bytes now? True also when the codec cannot tell: then pull and see. */
+static inline bool ps_codec_wants_write(const struct ps_codec *c)
+{
+    return c->ops->wants_write == NULL || c->ops->wants_write(c);
 }
 
 #endif

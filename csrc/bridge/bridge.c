@@ -250,8 +250,8 @@ static void abandon_start(struct ps_bridge *b, bool has_loop)
     ps_free(b);
 }
 
-enum ps_status ps_bridge_start(struct ps_bridge **out,
-                               const struct ps_resolver_settings *resolver, struct ps_err *err)
+static enum ps_status start(struct ps_bridge **out, const struct ps_resolver_settings *resolver,
+                            struct ps_err *err)
 {
     struct ps_bridge *b = ps_zalloc(sizeof *b);
     if (b == NULL)
@@ -293,4 +293,13 @@ enum ps_status ps_bridge_start(struct ps_bridge **out,
     }
     *out = b;
     return PS_OK;
+}
+
+enum ps_status ps_bridge_start(struct ps_bridge **out,
+                               const struct ps_resolver_settings *resolver, struct ps_err *err)
+{
+    ps_thread_enter_io(); /* until the thread runs we are in its place; others of its kind may run already */
+    enum ps_status st = start(out, resolver, err);
+    ps_thread_leave_io();
+    return st;
 }

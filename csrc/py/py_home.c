@@ -188,6 +188,8 @@ static void home_shut(HomeObject *h)
     Py_CLEAR(h->loop_ref); /* its callback refers back to us */
     while ((n = ps_list_first(&h->parked)) != NULL) {
         ExchangeObject *x = PS_ITEM(n, ExchangeObject, parked_node);
+        if (!exchange_is_foreign(x)) /* its reader will never read; its connection is wanted elsewhere */
+            ps_exchange_cancel(x->x);
         for (int slot = 0; slot < SLOTS_N; slot++) {
             WaitObject *w = x->parked[slot];
             x->parked[slot] = NULL;

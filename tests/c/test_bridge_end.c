@@ -217,6 +217,24 @@ static enum ps_status start_scenario(void)
     return PS_OK;
 }
 
+static void two_bridges_side_by_side(void)
+{
+    struct ps_bridge *bridges[2];
+    struct ps_stats *stats;
+    struct ps_err err;
+    struct ps_profile *profile = ps_profile_new();
+    for (int i = 0; i < 2; i++) {
+        T_EQ(ps_bridge_start(&bridges[i], &resolver, &err), PS_OK);
+        T_EQ(ps_bridge_stats(bridges[i], profile, &stats), PS_OK); /* its thread runs */
+        ps_stats_free(stats);
+    }
+    ps_profile_unref(profile);
+    for (int i = 0; i < 2; i++) {
+        ps_bridge_stop(bridges[i], 0);
+        ps_bridge_free(bridges[i]);
+    }
+}
+
 static void starting_survives_each_allocation_failure(void)
 {
     t_each_alloc(start_scenario);
@@ -230,6 +248,7 @@ static const struct t_test tests[] = {
     {"a_stuck_home_is_rung_at_the_other_end", a_stuck_home_is_rung_at_the_other_end},
     {"stops_side_by_side", stops_side_by_side},
     {"forks_beside_requests", forks_beside_requests},
+    {"two_bridges_side_by_side", two_bridges_side_by_side},
     {"starting_survives_each_allocation_failure", starting_survives_each_allocation_failure},
 };
 

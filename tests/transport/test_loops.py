@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from penstock import Transport, errors
+from penstock import Limits, Transport, errors
 from penstock.runtime import runtime
 from tests.transport.loop_kinds import EACH_LOOP, MakeLoop, run
 from tests.transport.raw_peer import Forever, RawPeer, ReadBody, ReadHead, Send, Tell, Wait, answer, chunked
@@ -123,6 +123,28 @@ def test_what_a_closed_loop_left_is_ended_by_the_next(make_loop: MakeLoop) -> No
         gc.collect()
         silent.wait_for(lambda: silent.seen[0].end != "")
         eventually_sync(lambda: runtime.stats()["exchanges"] == 0)
+
+
+def test_a_closed_loop_does_not_hold_connections_that_another_needs() -> None:
+    """Its tasks and responses may live on in cycles until the garbage collector comes."""
+
+    async def main() -> None:
+        response = await transport.stream("GET", peer.url()).__aenter__()
+        task = asyncio.ensure_future(response.read())
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+
+    gc.disable()
+    try:
+        limits = Limits(max_connections_per_origin=2)
+        with RawPeer([ReadHead(), Send(STREAM_HEAD)]) as peer, Transport(limits=limits) as transport:
+            for _ in range(5):
+                run(asyncio.new_event_loop, main())
+            assert transport.stats()["opened"] == 5
+            transport.close(drain_s=0.0)
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 @EACH_LOOP

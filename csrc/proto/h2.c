@@ -77,7 +77,7 @@ static enum ps_status take_output(struct ps_h2 *h, struct ps_err *err)
     return PS_OK;
 }
 
-/* Moves as much of `from` as fits; false when not all did. */
+/* Moves as much of `from` as fits. PS_OK or PS_NOMEM. */
 static enum ps_status move_out(struct ps_bytes from, struct ps_buf *out, size_t *moved_n)
 {
     size_t room = ps_buf_room(out);

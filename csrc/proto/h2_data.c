@@ -176,7 +176,7 @@ size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id)
     return s == NULL ? 0 : ps_buf_n(&s->up.queue);
 }
 
-/* The library is woken even when nothing is queued: it then waits again. */
+/* Nothing is queued while waiting, but the end may have been noted. */
 void ps_h2_stop_waiting(struct ps_codec *c, uint32_t id)
 {
     struct ps_h2 *h = ps_h2_of(c);

@@ -1,6 +1,6 @@
 /* Builds HTTP/2 frames byte by byte, right or wrong, and reads those a client sends.
- * Fields are literals without indexing, so that a reader of a test sees what is on the wire. Memory is
- * malloc's: failing ps_malloc leaves the peer alone. */
+ * Fields are literals without indexing, so that a reader of a test sees what is on the wire. Memory
+ * is malloc's: failing ps_malloc leaves the peer alone. */
 #ifndef PS_TEST_H2_FRAMES_H
 #define PS_TEST_H2_FRAMES_H
 
@@ -115,7 +115,8 @@ static inline void h2_string(struct h2_wire *w, const char *s, size_t n)
     h2_raw(w, s, n);
 }
 
-static inline void h2_field_n(struct h2_wire *w, const char *name, const char *value, size_t value_n)
+static inline void h2_field_n(struct h2_wire *w, const char *name, const char *value,
+                              size_t value_n)
 {
     h2_byte(w, 0);
     h2_string(w, name, strlen(name));

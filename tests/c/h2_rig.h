@@ -1,6 +1,6 @@
-/* A client codec on a bench: requests go in, a server's bytes go in, what it tells and what it sends is
- * written down as text. Body pieces that follow each other are joined, so the text must not depend on
- * how the bytes were cut. */
+/* A client codec on a bench: requests go in, a server's bytes go in, what it tells and what it
+ * sends is written down as text. Body pieces that follow each other are joined, so the text must
+ * not depend on how the bytes were cut. */
 #ifndef PS_TEST_H2_RIG_H
 #define PS_TEST_H2_RIG_H
 
@@ -16,10 +16,10 @@ struct h2_rig {
     struct h2_wire sent;    /* RST_STREAM, GOAWAY, PING as text */
     struct h2_wire out;     /* client bytes whose frame is not whole yet */
     bool preface_was_read;
-    uint32_t body_id;       /* 0: the last line is not a body */
-    bool keeps_credit;      /* do not credit body bytes at once */
-    bool is_quiet;          /* no BODY in the log */
-    enum ps_status worst;   /* PS_NOMEM if any call or event said so */
+    uint32_t body_id;     /* 0: the last line is not a body */
+    bool keeps_credit;    /* do not credit body bytes at once */
+    bool is_quiet;        /* no BODY in the log */
+    enum ps_status worst; /* PS_NOMEM if any call or event said so */
     size_t ends_n, resets_n, body_n, upload_n, refused_n /* not processed */;
     bool has_failed;
     uint64_t windows_n, window_sum; /* WINDOW_UPDATEs the client sent on streams */
@@ -304,7 +304,7 @@ struct h2_case {
     size_t streams_n; /* 0: one */
     const char *method;
     bool has_eof;
-    bool is_cut_sensitive; /* a fault inside DATA: what came before it may or may not be told */
+    bool is_cut_sensitive;  /* a fault inside DATA: what came before it may or may not be told */
     enum ps_body_kind body; /* never sent in full */
     const struct ps_codec_limits *limits;
 };

@@ -1,5 +1,5 @@
-/* Floods (rules 48 to 53): frames in any number that serve nobody end the connection in bounded memory;
- * small DATA frames in any number do not. */
+/* Floods (rules 48 to 53): frames in any number that serve nobody end the connection in bounded
+ * memory; small DATA frames in any number do not. */
 #include "h2_rig.h"
 
 enum {
@@ -61,7 +61,8 @@ static void data_of_old(struct h2_wire *w)
     h2_data(w, 3, 0, "x");
 }
 
-/* One head for stream 1, then the flood; stream 3 is dropped before. Returns bytes fed until the end. */
+/* One head for stream 1, then the flood; stream 3 is dropped before. Returns bytes fed until the
+ * end. */
 static size_t flood(void (*build)(struct h2_wire *w), bool pulls, char err[232])
 {
     struct h2_rig r;
@@ -102,12 +103,18 @@ static void test_noise_ends_the_connection(void)
         const char *word;
         size_t most_n;
     } floods[] = {
-        {window_update, "10001 WINDOW_UPDATE", 10100}, {priority, "1001 PRIORITY", 1100},
-        {altsvc, "1001 unknown", 1100},                {unknown, "1001 unknown", 1100},
-        {ping, "10001 PING", 10100},                   {ping_ack, "10001 PING", 10100},
-        {settings, "1002 SETTINGS", 1100},             {empty_data, "101 empty DATA", 200},
-        {padding, "101 empty DATA", 200},              {goaway, "101 GOAWAY", 200},
-        {reset_of_old, "2001 RST_STREAM", 2100},       {head_of_old, "20001 HEADERS", 20100},
+        {window_update, "10001 WINDOW_UPDATE", 10100},
+        {priority, "1001 PRIORITY", 1100},
+        {altsvc, "1001 unknown", 1100},
+        {unknown, "1001 unknown", 1100},
+        {ping, "10001 PING", 10100},
+        {ping_ack, "10001 PING", 10100},
+        {settings, "1002 SETTINGS", 1100},
+        {empty_data, "101 empty DATA", 200},
+        {padding, "101 empty DATA", 200},
+        {goaway, "101 GOAWAY", 200},
+        {reset_of_old, "2001 RST_STREAM", 2100},
+        {head_of_old, "20001 HEADERS", 20100},
         {data_of_old, "20001 HEADERS and DATA", 20100},
     };
     for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {

@@ -1,5 +1,5 @@
-/* GOAWAY and RST_STREAM of the peer, and the end of input: what fails, what runs on, and what is proved
- * not to have been processed (table B, rules 16 to 19). */
+/* GOAWAY and RST_STREAM of the peer, and the end of input: what fails, what runs on, and what is
+ * proved not to have been processed (table B, rules 16 to 19). */
 #include "h2_rig.h"
 
 #define OK_HEAD ":status=200\n"
@@ -100,46 +100,81 @@ static const struct h2_case table[] = {
     {.name = "HTTP_1_1_REQUIRED", wants_h1, "RESET 1 DISCONNECTED HTTP_1_1_REQUIRED\n", ""},
     {.name = "ENHANCE_YOUR_CALM", calm, "RESET 1 DISCONNECTED ENHANCE_YOUR_CALM\n", ""},
     {.name = "a code nobody knows", unknown_code, "RESET 1 DISCONNECTED code 4711\n", ""},
-    {.name = "NO_ERROR before the end", no_error_early, "HEAD 1 200\nRESET 1 TRUNCATED NO_ERROR\n", ""},
+    {.name = "NO_ERROR before the end",
+     no_error_early,
+     "HEAD 1 200\nRESET 1 TRUNCATED NO_ERROR\n",
+     ""},
     {.name = "NO_ERROR after the end", no_error_late, "HEAD 1 200\nBODY 1 x\nEND 1\n", ""},
-    {.name = "NO_ERROR after the end stops the upload", no_error_late, "HEAD 1 200\nBODY 1 x\nEND 1\n",
-     "RST 1 NO_ERROR\n", .method = "POST", .body = PS_BODY_FIXED},
-    {.name = "a reset inside the body", reset_in_body,
-     "HEAD 1 200\nBODY 1 abc\nRESET 1 TRUNCATED INTERNAL_ERROR\n", ""},
-    {.name = "one reset of two", one_reset_of_two,
-     "RESET 1 DISCONNECTED REFUSED_STREAM not processed\nHEAD 3 200\nBODY 3 x\nEND 3\n", "",
+    {.name = "NO_ERROR after the end stops the upload",
+     no_error_late,
+     "HEAD 1 200\nBODY 1 x\nEND 1\n",
+     "RST 1 NO_ERROR\n",
+     .method = "POST",
+     .body = PS_BODY_FIXED},
+    {.name = "a reset inside the body",
+     reset_in_body,
+     "HEAD 1 200\nBODY 1 abc\nRESET 1 TRUNCATED INTERNAL_ERROR\n",
+     ""},
+    {.name = "one reset of two",
+     one_reset_of_two,
+     "RESET 1 DISCONNECTED REFUSED_STREAM not processed\nHEAD 3 200\nBODY 3 x\nEND 3\n",
+     "",
      .streams_n = 2},
-    {.name = "above and below the last id", goaway_splits,
+    {.name = "above and below the last id",
+     goaway_splits,
      "HEAD 1 200\nGOAWAY 1 CLOSED NO_ERROR\nRESET 3 DISCONNECTED NO_ERROR not processed\n"
      "RESET 5 DISCONNECTED NO_ERROR not processed\nBODY 1 rest\nEND 1\n",
-     "", .streams_n = 3},
-    {.name = "stream 1 of a fresh connection, with an error", goaway_first,
-     "GOAWAY 0 CLOSED ENHANCE_YOUR_CALM\nRESET 1 DISCONNECTED ENHANCE_YOUR_CALM\n", ""},
-    {.name = "stream 1 of a fresh connection, without", goaway_first_no_error,
-     "GOAWAY 0 CLOSED NO_ERROR\nRESET 1 DISCONNECTED NO_ERROR not processed\n", ""},
-    {.name = "stream 3 with an error", goaway_error_two,
+     "",
+     .streams_n = 3},
+    {.name = "stream 1 of a fresh connection, with an error",
+     goaway_first,
+     "GOAWAY 0 CLOSED ENHANCE_YOUR_CALM\nRESET 1 DISCONNECTED ENHANCE_YOUR_CALM\n",
+     ""},
+    {.name = "stream 1 of a fresh connection, without",
+     goaway_first_no_error,
+     "GOAWAY 0 CLOSED NO_ERROR\nRESET 1 DISCONNECTED NO_ERROR not processed\n",
+     ""},
+    {.name = "stream 3 with an error",
+     goaway_error_two,
      "GOAWAY 0 CLOSED INTERNAL_ERROR\nRESET 1 DISCONNECTED INTERNAL_ERROR\n"
      "RESET 3 DISCONNECTED INTERNAL_ERROR not processed\n",
-     "", .streams_n = 2},
-    {.name = "rules 18, 19: told once; the first error is kept", goaway_twice,
+     "",
+     .streams_n = 2},
+    {.name = "rules 18, 19: told once; the first error is kept",
+     goaway_twice,
      "GOAWAY 2147483647 CLOSED NO_ERROR\nHEAD 1 200\nBODY 1 x\nEND 1\n"
      "RESET 3 DISCONNECTED ENHANCE_YOUR_CALM not processed\n"
      "FAIL DISCONNECTED ENHANCE_YOUR_CALM\n",
-     "", .streams_n = 2, .has_eof = true},
-    {.name = "rule 18: a growing id", goaway_grows,
+     "",
+     .streams_n = 2,
+     .has_eof = true},
+    {.name = "rule 18: a growing id",
+     goaway_grows,
      "GOAWAY 1 CLOSED NO_ERROR\nRESET 3 DISCONNECTED NO_ERROR not processed\n"
      "RESET 1 PROTOCOL PROTOCOL_ERROR\nFAIL PROTOCOL PROTOCOL_ERROR\n",
-     "GOAWAY PROTOCOL_ERROR\n", .streams_n = 2},
-    {.name = "rule 19: GOAWAY and EOF is GOAWAY", goaway_then_eof,
+     "GOAWAY PROTOCOL_ERROR\n",
+     .streams_n = 2},
+    {.name = "rule 19: GOAWAY and EOF is GOAWAY",
+     goaway_then_eof,
      "HEAD 1 200\nGOAWAY 1 CLOSED ENHANCE_YOUR_CALM\nRESET 1 TRUNCATED ENHANCE_YOUR_CALM\n"
      "FAIL DISCONNECTED ENHANCE_YOUR_CALM\n",
-     "", .has_eof = true},
-    {.name = "EOF inside a response", head_only,
-     "HEAD 1 200\nRESET 1 TRUNCATED NO_ERROR\nFAIL DISCONNECTED NO_ERROR\n", "", .has_eof = true},
-    {.name = "EOF before a response", nothing,
-     "RESET 1 DISCONNECTED NO_ERROR\nFAIL DISCONNECTED NO_ERROR\n", "", .has_eof = true},
-    {.name = "EOF after a response", whole,
-     "HEAD 1 200\nBODY 1 x\nEND 1\nFAIL DISCONNECTED NO_ERROR\n", "", .has_eof = true},
+     "",
+     .has_eof = true},
+    {.name = "EOF inside a response",
+     head_only,
+     "HEAD 1 200\nRESET 1 TRUNCATED NO_ERROR\nFAIL DISCONNECTED NO_ERROR\n",
+     "",
+     .has_eof = true},
+    {.name = "EOF before a response",
+     nothing,
+     "RESET 1 DISCONNECTED NO_ERROR\nFAIL DISCONNECTED NO_ERROR\n",
+     "",
+     .has_eof = true},
+    {.name = "EOF after a response",
+     whole,
+     "HEAD 1 200\nBODY 1 x\nEND 1\nFAIL DISCONNECTED NO_ERROR\n",
+     "",
+     .has_eof = true},
 };
 
 static void test_table(void)
@@ -200,8 +235,7 @@ static void test_protocol_error_retires_the_connection(void)
     T_CHECK(!ps_codec_is_reusable(r.c));
     ok(&w, 3);
     h2_rig_say(&r, &w);
-    T_STR(h2_text(&r.log),
-          "RESET 1 DISCONNECTED PROTOCOL_ERROR\nHEAD 3 200\nBODY 3 x\nEND 3\n");
+    T_STR(h2_text(&r.log), "RESET 1 DISCONNECTED PROTOCOL_ERROR\nHEAD 3 200\nBODY 3 x\nEND 3\n");
     h2_wire_free(&w);
     h2_rig_fini(&r);
 }

@@ -137,6 +137,10 @@ static int add_field(struct core_state *state, struct ps_request *r, PyObject *p
 {
     struct ps_bytes name, value;
     struct ps_err err;
+    if (PyUnicode_Check(pair) || PyBytes_Check(pair)) { /* "te" is a sequence of two, too */
+        PyErr_SetString(PyExc_TypeError, "headers must be pairs of name and value");
+        return -1;
+    }
     PyObject *fast = PySequence_Fast(pair, "headers must be pairs of name and value");
     if (fast == NULL)
         return -1;

@@ -52,6 +52,7 @@ async def pieces() -> AsyncIterator[bytes]:
         (("GET", URL), {"headers": {"a": "é"}}, InvalidRequest, "non-ASCII"),
         (("GET", URL), {"headers": "a: b"}, TypeError, "headers must be a list of pairs, a mapping or Headers"),
         (("GET", URL), {"headers": [("a",)]}, TypeError, "pairs"),
+        (("GET", URL), {"headers": ["te"]}, TypeError, "pairs"),
         (("POST", URL), {"content": {"a": 1}}, TypeError, "json.dumps"),
         (("POST", URL), {"content": [b"a"]}, TypeError, "request_sync"),
         (("POST", URL), {"content": b"ab", "headers": {"content-length": "3"}}, InvalidHeader, ""),

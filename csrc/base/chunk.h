@@ -19,11 +19,6 @@ struct ps_chunk *ps_chunk_new(size_t n);
 struct ps_chunk *ps_chunk_ref(struct ps_chunk *c);
 void ps_chunk_unref(struct ps_chunk *c); /* accepts NULL */
 
-static inline struct ps_bytes ps_chunk_view(const struct ps_chunk *c)
-{
-    return ps_bytes_of(c->data, c->n);
-}
-
 #ifdef PS_MEM_TEST
 size_t ps_chunk_live_n(void);
 #endif

@@ -120,8 +120,6 @@ void conn_fail(struct ps_conn *c, const struct ps_err *err)
     if (err == NULL)
         ps_err_set(&closed, PS_CLOSED, PS_PHASE_NONE, "the connection was closed");
     end_streams(c, err != NULL ? err : &closed);
-    if (err != NULL)
-        c->down_err = *err;
     ps_clock_clear(c->env->clock, &c->deadline);
     ps_clock_clear(c->env->clock, &c->retire);
     ps_resolver_cancel(c->env->resolver, &c->lookup);

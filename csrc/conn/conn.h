@@ -86,7 +86,6 @@ struct ps_conn {
     struct ps_list streams;       /* running */
     struct ps_list over;          /* ended, not yet told */
     struct ps_err write_err;      /* sending failed; reading goes on (rule 62) */
-    struct ps_err down_err;       /* why the connection was lost */
     bool is_tls;
     bool is_pumping;
     bool again;                   /* something moved while telling: pump once more */

@@ -26,7 +26,6 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     s->body_done = s->request->body_kind == PS_BODY_NONE;
     s->told_sent = s->head_seen = s->byte_written = s->answer_begun = false;
     s->is_complete = s->not_processed = false;
-    s->first_on_conn = c->requests_n == 0;
     ps_err_clear(&s->err);
     ps_list_push_back(&c->streams, &s->node);
     c->requests_n++;

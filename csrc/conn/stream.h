@@ -46,7 +46,6 @@ struct ps_stream {
     bool answer_begun;  /* some byte of the response came */
     bool is_complete;   /* END seen */
     bool not_processed;
-    bool first_on_conn; /* the connection was made for this request */
     struct ps_err err;  /* why it ended; status 0 = complete */
 };
 

@@ -287,6 +287,22 @@ static const struct ps_codec_limits small_limits = {
     .window_bytes = 65536,
 };
 
+/* What the allocation sweep runs; the runner takes no argument. */
+static const struct h1_run *swept_run;
+static enum ps_status swept_status;
+
+static enum ps_status swept_scenario(void)
+{
+    struct h1_log log = {0};
+    enum ps_status st = h1_run_cut(swept_run, h1_cut_bytes, NULL, &log);
+    if (st == PS_OK && log.failed == PS_NOMEM)
+        st = PS_NOMEM;
+    else if (st == PS_OK)
+        T_EQ(log.failed, swept_status); /* refused all the same */
+    h1_log_free(&log);
+    return st;
+}
+
 static void check(const struct refused *r, size_t n, char eof, const struct ps_codec_limits *limits)
 {
     for (size_t i = 0; i < n; i++) {
@@ -303,6 +319,9 @@ static void check(const struct refused *r, size_t n, char eof, const struct ps_c
         if (getenv("T_SHOW") != NULL)
             printf("%-40s %s\n", r[i].name, log.err);
         h1_log_free(&log);
+        swept_run = &run;
+        swept_status = r[i].status;
+        t_each_alloc(swept_scenario);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Our certificate before a server that asks for one: shown, missing, of a CA that it does not know; each
- * handshake with each allocation refused as well. */
+/* Our certificate before a server that asks for one: shown, missing, of a CA that it does not know;
+ * each handshake with each allocation refused as well. */
 #include <unistd.h>
 
 #include "tls_swept.h"

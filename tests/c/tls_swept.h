@@ -1,6 +1,7 @@
-/* tests/c/tls_swept.h -- a handshake with each of its allocations refused in turn, then once more without.
- * However it ends when nothing is refused, with one allocation less it ends the same way or for want of
- * memory: no certificate passes, and no server is blamed, because memory was short. */
+/* tests/c/tls_swept.h -- a handshake with each of its allocations refused in turn, then once more
+ * without. However it ends when nothing is refused, with one allocation less it ends the same way
+ * or for want of memory: no certificate passes, and no server is blamed, because memory was short.
+ */
 #ifndef PS_TEST_TLS_SWEPT_H
 #define PS_TEST_TLS_SWEPT_H
 
@@ -10,9 +11,9 @@ struct swept_handshake {
     const struct ps_tls_settings *settings;
     const struct fake_tls_wants *wants;
     const struct ps_tls_peer *peer;
-    bool has_run;      /* the first run sets the rest */
+    bool has_run; /* the first run sets the rest */
     bool was_open;
-    enum ps_status st; /* of the handshake and a read: a server may judge us after our side is open */
+    enum ps_status st; /* of handshake and a read: a server may judge us after our side is open */
     struct ps_err err;
 };
 
@@ -73,8 +74,7 @@ static inline enum ps_status pair_meet_swept(struct pair *p, const struct ps_tls
                                              const struct fake_tls_wants *wants,
                                              const struct ps_tls_peer *peer)
 {
-    swept_handshake =
-        (struct swept_handshake){.settings = settings, .wants = wants, .peer = peer};
+    swept_handshake = (struct swept_handshake){.settings = settings, .wants = wants, .peer = peer};
     t_each_alloc(handshake_scenario);
     return pair_meet(p, settings, wants, peer, 0);
 }

@@ -10,13 +10,20 @@
 #include "t.h"
 
 static atomic_size_t t_refused_n; /* how often this run was told PS_NOMEM, on any thread */
-static void (*t_swept)(void);     /* the test; the runner's scenarios take no argument */
+static void (*t_swept)(void);     /* the test; NULL while nothing is refused */
+
+/* For a test that does the same with less load then. */
+static inline bool t_is_swept(void)
+{
+    return t_swept != NULL;
+}
 
 /* Does `st` tell that memory was refused? Then the caller repeats the call, or does without. */
 static inline bool t_refused(enum ps_status st)
 {
     if (st != PS_NOMEM)
         return false;
+    T_CHECK(t_is_swept());
     atomic_fetch_add(&t_refused_n, 1);
     return true;
 }
@@ -39,8 +46,10 @@ static inline enum ps_status t_swept_scenario(void)
 /* Runs the test as it is, then with allocation 1, 2, 3... refused. */
 static inline void t_sweep(void (*test)(void))
 {
+    test();
     t_swept = test;
     t_each_alloc(t_swept_scenario);
+    t_swept = NULL;
 }
 
 #define T_MAIN_SWEPT(tests)                                                                        \

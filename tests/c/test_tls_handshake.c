@@ -1,5 +1,5 @@
-/* What a handshake agrees to or refuses: versions, suites, ALPN, SNI, garbage, the key log; all of it with
- * each allocation refused as well. */
+/* What a handshake agrees to or refuses: versions, suites, ALPN, SNI, garbage, the key log; all of it
+ * with each allocation refused as well. */
 #include <unistd.h>
 
 #include "tls_swept.h"

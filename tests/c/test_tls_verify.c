@@ -1,5 +1,5 @@
-/* Whose certificate is believed: each kind of certificate against each kind of name (rules 83, 84), each
- * handshake with each allocation refused as well. */
+/* Whose certificate is believed: each kind of certificate against each kind of name (rules 83, 84),
+ * each handshake with each allocation refused as well. */
 #include <openssl/x509_vfy.h>
 
 #include "tls_swept.h"

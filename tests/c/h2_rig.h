@@ -9,6 +9,10 @@
 #include "h2_frames.h"
 #include "proto/h2.h"
 
+enum {
+    H2_RIG_STREAMS = 4
+};
+
 struct h2_rig {
     struct ps_codec *c;
     struct ps_request *req; /* all requests of the rig are this one */
@@ -21,6 +25,7 @@ struct h2_rig {
     bool is_quiet;        /* no BODY in the log */
     enum ps_status worst; /* PS_NOMEM if any call or event said so */
     size_t ends_n, resets_n, body_n, upload_n, refused_n /* not processed */;
+    size_t upload_of[H2_RIG_STREAMS]; /* the same for each of the first exchanges */
     bool has_failed;
     uint64_t windows_n, window_sum; /* WINDOW_UPDATEs the client sent on streams */
     uint64_t conn_window_sum;
@@ -207,6 +212,8 @@ static inline void h2_note_sent(struct h2_rig *r, unsigned type, unsigned flags,
         r->conn_window_sum += h2_get_u32(p);
     if (type == F_DATA)
         r->upload_n += n;
+    if (type == F_DATA && id / 2 < H2_RIG_STREAMS)
+        r->upload_of[id / 2] += n;
     if (type == F_DATA && (flags & END_STREAM))
         h2_print(&r->sent, "DATA END %u\n", (unsigned)id);
 }

@@ -308,6 +308,7 @@ struct h2_case {
     void (*build)(struct h2_wire *w);
     const char *log;  /* events */
     const char *sent; /* RST_STREAM, GOAWAY, PING of the client */
+    const char *or_log, *or_sent; /* with a newer library; NULL: the same */
     size_t streams_n; /* 0: one */
     const char *method;
     bool has_eof;
@@ -337,6 +338,11 @@ static inline void h2_case_wire(const struct h2_case *k, struct h2_wire *w)
 
 static bool h2_refuses_memory;
 
+static inline const char *h2_one_of(const char *got, const char *want, const char *or_want)
+{
+    return or_want != NULL && strcmp(got, or_want) == 0 ? or_want : want;
+}
+
 static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bool is_checked)
 {
     struct h2_rig r;
@@ -360,10 +366,12 @@ static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bo
     /* Without memory for the last GOAWAY the peer just sees the connection close. */
     bool is_mute = h2_refuses_memory && r.has_failed && r.sent.n == 0;
     if (is_checked && st == PS_OK && !is_mute) {
-        if (strcmp(h2_text(&r.log), k->log) != 0 || strcmp(h2_text(&r.sent), k->sent) != 0)
+        const char *log = h2_one_of(h2_text(&r.log), k->log, k->or_log);
+        const char *sent = h2_one_of(h2_text(&r.sent), k->sent, k->or_sent);
+        if (strcmp(h2_text(&r.log), log) != 0 || strcmp(h2_text(&r.sent), sent) != 0)
             fprintf(stderr, "%s, cut %zu (%s):\n", k->name, cut, r.err);
-        T_STR(h2_text(&r.log), k->log);
-        T_STR(h2_text(&r.sent), k->sent);
+        T_STR(h2_text(&r.log), log);
+        T_STR(h2_text(&r.sent), sent);
     }
     h2_wire_free(&w);
     h2_rig_fini(&r);

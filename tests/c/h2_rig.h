@@ -306,10 +306,10 @@ static inline void h2_rig_say(struct h2_rig *r, struct h2_wire *w)
 struct h2_case {
     const char *name;
     void (*build)(struct h2_wire *w);
-    const char *log;  /* events */
-    const char *sent; /* RST_STREAM, GOAWAY, PING of the client */
+    const char *log;              /* events */
+    const char *sent;             /* RST_STREAM, GOAWAY, PING of the client */
     const char *or_log, *or_sent; /* with a newer library; NULL: the same */
-    size_t streams_n; /* 0: one */
+    size_t streams_n;             /* 0: one */
     const char *method;
     bool has_eof;
     bool is_cut_sensitive;  /* a fault inside DATA: what came before it may or may not be told */

@@ -1,4 +1,7 @@
-"""Write the seeds of fuzz_h2 (see fuzz_h2.c for what its bytes mean): python tests/fuzz/make_h2_corpus.py"""
+"""Write the seeds of fuzz_h2 and fuzz_h2_conn, whose sources say what the bytes mean.
+
+Usage: python tests/fuzz/make_h2_corpus.py
+"""
 
 from __future__ import annotations
 
@@ -138,8 +141,125 @@ SEEDS = {
     "http1": bytes([GET | PULL]) + wire(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
 }
 
-if __name__ == "__main__":
-    folder = Path(__file__).parent / "corpus" / "fuzz_h2"
+# fuzz_h2_conn
+TWO_CONNS, STRICT, SMALL_WINDOW, AGE, AFTER, END_ALL, DRAIN = 1, 2, 4, 16, 32, 64, 128
+FIXED, STREAMED, WAITS, COUNTS, SENDS, ENDS = 2, 3, 4, 8, 16, 32
+HELLO = bytes([8, 0])
+
+
+def ask(choice: int = 0, clock: int = 0) -> bytes:
+    return bytes([0, choice, clock])
+
+
+def say(frames: bytes, peer: int = 0) -> bytes:
+    return bytes([14, peer]) + len(frames).to_bytes(2, "big") + frames
+
+
+def answer(stream: int, peer: int = 0) -> bytes:
+    return bytes([9, peer, stream])
+
+
+def skip(tens_ms: int) -> bytes:
+    """Up to 2.23 s, or a multiple of 2.24 s that is a power of two."""
+    if tens_ms < 224:
+        return bytes([5, tens_ms])
+    return bytes([5, 224, (tens_ms // 224).bit_length() - 1])
+
+
+CANCEL, CREDITS, UPLOADS, HANGS_UP, READS, HALF_CLOSES = (bytes([what]) for what in (2, 3, 4, 6, 7, 15))
+CONN_SEEDS = {
+    "answer": bytes([END_ALL]) + ask() + HELLO + answer(1) + ask() + answer(3),
+    "shared": bytes([END_ALL]) + ask() + ask(FIXED, 9) + HELLO + ask() + answer(3) + answer(1) + answer(5),
+    "one_stream": bytes([TWO_CONNS | END_ALL])
+    + ask()
+    + say(setting(3, 1) + SETTINGS_ACK)
+    + ask() * 4
+    + answer(1)
+    + answer(1, peer=1)
+    + answer(3),
+    "strict": bytes([STRICT | END_ALL]) + ask() * 3 + say(setting(3, 1) + SETTINGS_ACK) + answer(1) + answer(3),
+    "cancels": bytes([DRAIN])
+    + ask() * 3
+    + HELLO
+    + CANCEL
+    + b"\0"
+    + say(head(3, status="200"))
+    + CANCEL
+    + b"\1"
+    + ask() * 2
+    + skip(6 * 224)
+    + ask()
+    + say(frame(PING, ACK, 0, b"penstoc\1")),
+    "credit": bytes([SMALL_WINDOW | END_ALL])
+    + ask(COUNTS)
+    + HELLO
+    + say(head(1, status="200") + frame(DATA, 0, 1, b"x" * 256))
+    + CREDITS
+    + b"\0"
+    + say(frame(DATA, END_STREAM, 1, b"x" * 100)),
+    "upload": bytes([END_ALL])
+    + ask(STREAMED | SENDS, 100)
+    + HELLO
+    + UPLOADS
+    + b"\0\x7f"
+    + READS
+    + b"\0"
+    + UPLOADS
+    + b"\0\x08"
+    + answer(1),
+    "expect": bytes([END_ALL])
+    + ask(STREAMED | WAITS | SENDS | ENDS, 50)
+    + ask(STREAMED | WAITS | SENDS | ENDS, 50)
+    + HELLO
+    + say(head(1, status="100"))
+    + skip(110)
+    + answer(1)
+    + answer(3),
+    "refused": bytes([END_ALL])
+    + ask() * 3
+    + HELLO
+    + say(frame(RST, 0, 1, u32(7)) + frame(RST, 0, 3, u32(13)) + frame(RST, 0, 5, u32(11)))
+    + skip(30)
+    + answer(7)
+    + answer(1, peer=1),
+    "goaway": bytes([END_ALL])
+    + ask() * 3
+    + HELLO
+    + say(frame(GOAWAY, 0, 0, u32(1, 0)))
+    + bytes([8, 1])
+    + answer(1)
+    + answer(1, peer=1)
+    + answer(3, peer=1),
+    "calm": bytes([END_ALL])
+    + ask() * 2
+    + HELLO
+    + say(frame(GOAWAY, 0, 0, u32(0, 11) + b"too_many_pings"))
+    + skip(200)
+    + ask()
+    + answer(1, peer=1),
+    "silence": bytes([END_ALL]) + ask() * 2 + HELLO + skip(16 * 224) + skip(16 * 224) + skip(16 * 224),
+    "no_settings_ack": bytes([END_ALL]) + ask() + say(frame(SETTINGS, 0, 0)) + skip(8 * 224),
+    "clocks": bytes([END_ALL]) + b"".join(ask(0, 128 + n) for n in range(7)) + HELLO + skip(8) + skip(100) + answer(3),
+    "hang_ups": bytes([AFTER | DRAIN])
+    + ask()
+    + HELLO
+    + say(head(1, status="200") + frame(DATA, 0, 1, b"x"))
+    + HANGS_UP
+    + b"\0"
+    + ask()
+    + HALF_CLOSES
+    + b"\1",
+    "old_age": bytes([AGE | END_ALL]) + ask() + HELLO + skip(8 * 224) + ask() + answer(1) + answer(3) + ask(),
+}
+
+
+def write(target: str, seeds: dict[str, bytes]) -> None:
+    folder = Path(__file__).parent / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
-    for name, seed in SEEDS.items():
+    for name, seed in seeds.items():
         (folder / name).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    write("fuzz_h2", SEEDS)
+    write("fuzz_h2_conn", CONN_SEEDS)

@@ -1,13 +1,15 @@
-"""Each server once, one after another, in front of one application; and transports that trust them."""
+"""Each server once, in front of one application; and transports that trust them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
 from penstock import TLS, Timeouts, Transport
-from tests.transport.certs import Authority
+from tests.transport.certs import Authority, Issued
 
 from .node import Application
 from .server import Server
@@ -28,17 +30,36 @@ def application(tmp_path_factory: pytest.TempPathFactory, authority: Authority) 
         yield started
 
 
-@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.__name__.lower())
-def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    application: Application,
-) -> Iterator[Server]:
-    kind: type[Server] = request.param
-    folder = tmp_path_factory.mktemp(kind.__name__.lower())
-    with kind(folder, authority.issue(), application.plain_port) as started:
-        yield started
+class Fleet:
+    """The servers that tests have asked for, each started once."""
+
+    def __init__(self, make_folder: Callable[[str], Path], issued: Issued, application: Application) -> None:
+        self._make_folder, self._issued, self._application = make_folder, issued, application
+        self._ends = ExitStack()
+        self._started: dict[type[Server], Server] = {}
+
+    def __repr__(self) -> str:
+        return f"<Fleet {list(self._started.values())}>"
+
+    def server(self, kind: type[Server]) -> Server:
+        if kind not in self._started:
+            made = kind(self._make_folder(kind.__name__), self._issued, self._application.plain_port)
+            self._started[kind] = self._ends.enter_context(made)
+        return self._started[kind]
+
+    def close(self) -> None:
+        self._ends.close()
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory, authority: Authority, application: Application) -> Iterator[Fleet]:
+    with closing(Fleet(tmp_path_factory.mktemp, authority.issue(), application)) as fleet:
+        yield fleet
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, fleet: Fleet) -> Server:
+    return fleet.server(request.param)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ class Nghttpd(Server):
     program = "nghttpd"
     early = Early(method="PATCH", status=404)  # what it does not echo, it answers at once
     has_application = False
+    has_http1 = False
     cuts = "nghttpd has no reload: a restart cuts every connection"
 
     def commands(self) -> list[list[str]]:

@@ -13,6 +13,7 @@ APPLICATION = Path(__file__).with_name("application.mjs")
 class Node(Server):
     package = "nodejs"
     program = "node"
+    has_http1 = False
 
     def commands(self) -> list[list[str]]:
         files = [str(self.issued.cert_file), str(self.issued.key_file)]

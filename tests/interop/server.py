@@ -62,6 +62,7 @@ class Server(ABC):
     end_signal: ClassVar[signal.Signals] = signal.SIGTERM  # it ends at once, without finishing what runs
     early: ClassVar[Early] = Early()
     has_application: ClassVar[bool] = True  # /events and /release are there
+    has_http1: ClassVar[bool] = True  # it offers HTTP/1.1 too
     cuts: ClassVar[str] = ""  # why a reload loses requests that are in flight; "" = it must not
 
     def __init__(self, folder: Path, issued: Issued, upstream_port: int) -> None:

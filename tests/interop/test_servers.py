@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock import HTTP2, Transport, errors
+from penstock import HTTP2, TLS, Transport, errors
+from tests.transport.certs import Authority
 from tests.waiting import eventually
 
 from .conftest import TIMEOUTS
@@ -72,6 +73,15 @@ async def test_prior_knowledge_without_tls(server: Server) -> None:
         assert opened_n(transport) == 1
 
 
+@pytest.mark.parametrize("server", [kind for kind in SERVERS if kind.has_http1], indirect=True)
+async def test_without_http2_they_agree_on_http1(server: Server, authority: Authority) -> None:
+    async with Transport(http2=False, tls=TLS(ca_file=authority.ca_file), timeouts=TIMEOUTS) as transport:
+        for _ in range(2):
+            response = await transport.request("GET", server.url("/hello"))
+            assert (response.status, response.http_version, response.body) == (200, "HTTP/1.1", HELLO)
+        assert opened_n(transport) == 1
+
+
 async def release_event(server: Server, transport: Transport, name: str) -> None:
     response = await transport.request("POST", server.url(f"/release?of={name}"))
     assert (response.status, response.http_version) == (204, "HTTP/2")
@@ -116,16 +126,14 @@ class Upload:
             self.is_over = True
 
 
-def early_cases() -> list[object]:
-    """Each server with a declared length, and without one if it counts what comes."""
-    return [
-        pytest.param(kind, has_length, id=f"{kind.__name__.lower()}-{'length' if has_length else 'no-length'}")
-        for kind in SERVERS
-        for has_length in ([True] if kind.early.needs_length else [True, False])
-    ]
+EARLY = [
+    pytest.param(kind, has_length, id=f"{kind.__name__}-{'length' if has_length else 'no-length'}")
+    for kind in SERVERS
+    for has_length in ([True] if kind.early.needs_length else [True, False])
+]
 
 
-@pytest.mark.parametrize("server, has_length", early_cases(), indirect=["server"])
+@pytest.mark.parametrize("server, has_length", EARLY, indirect=["server"])
 async def test_an_early_answer_is_an_answer(server: Server, transport: Transport, has_length: bool) -> None:
     """The upload stops, the answer comes, and the connection serves on (rules B, F62, F63)."""
     early = server.early

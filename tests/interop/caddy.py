@@ -1,6 +1,6 @@
 """Caddy: `caddy reload` posts the configuration to its admin port; --force, because it has not changed.
 
-In front of a proxied application this version's `max_size` is answered 502, with 413 only in its log.
+This version's `max_size` in front of a proxied application: often 502 is answered, and 413 only in its log.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Caddy(Server):
     package = "caddy"
     program = "caddy"
     end_signal = signal.SIGKILL
-    early = Early(status=502)
+    early = Early(statuses=(413, 502))
 
     @property
     def ports(self) -> tuple[int, ...]:

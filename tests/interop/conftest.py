@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from penstock import TLS, Timeouts, Transport
+from penstock import HTTP2, TLS, Limits, Timeouts, Transport
 from tests.transport.certs import Authority, Issued
 
 from .node import Application
@@ -17,6 +18,13 @@ from .table import SERVERS
 
 # a server that says nothing any more is an error with a name, not a test that hangs
 TIMEOUTS = Timeouts(connect_s=20, pool_s=20, write_s=20, first_byte_s=20, idle_s=20, total_s=40)
+_pools = count(Limits().max_waiting)
+
+
+def own_transport(authority: Authority, *, http2: bool | HTTP2 = True, timeouts: Timeouts = TIMEOUTS) -> Transport:
+    """One that shares no connection with another: a pool belongs to all transports with equal settings."""
+    limits, tls = Limits(max_waiting=next(_pools)), TLS(ca_file=authority.ca_file)
+    return Transport(http2=http2, limits=limits, timeouts=timeouts, tls=tls)
 
 
 @pytest.fixture(scope="session")
@@ -64,5 +72,5 @@ def server(request: pytest.FixtureRequest, fleet: Fleet) -> Server:
 
 @pytest.fixture
 async def transport(authority: Authority) -> AsyncIterator[Transport]:
-    async with Transport(tls=TLS(ca_file=authority.ca_file), timeouts=TIMEOUTS) as opened:
+    async with own_transport(authority) as opened:
         yield opened

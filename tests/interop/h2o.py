@@ -38,7 +38,7 @@ class H2o(Server):
     package = "h2o"
     program = "h2o"
     end_signal = signal.SIGKILL
-    early = Early(status=None)
+    early = Early(statuses=())
 
     def commands(self) -> list[list[str]]:
         path = self.folder / "h2o.conf"

@@ -8,7 +8,7 @@ from .server import HELLO, Early, Server
 class Nghttpd(Server):
     package = "nghttp2-server"
     program = "nghttpd"
-    early = Early(method="PATCH", status=404)  # what it does not echo, it answers at once
+    early = Early(method="PATCH", statuses=(404,))  # what it does not echo, it answers at once
     has_application = False
     has_http1 = False
     cuts = "nghttpd has no reload: a restart cuts every connection"

@@ -33,7 +33,7 @@ class Early:
 
     method: str = "POST"
     path: str = "/sink"
-    status: int | None = 413  # None: it resets the stream with REFUSED_STREAM instead
+    statuses: tuple[int, ...] = (413,)  # one of them; none: it resets the stream with REFUSED_STREAM instead
     needs_length: bool = False  # it looks at Content-Length and counts nothing
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from penstock import HTTP2, TLS, Transport, errors
+from penstock import HTTP2, Transport, errors
 from tests.transport.certs import Authority
 from tests.waiting import eventually
 
-from .conftest import TIMEOUTS
+from .conftest import TIMEOUTS, own_transport
 from .load import CONCURRENCY, Load
 from .server import HELLO, Server
 from .table import SERVERS
@@ -49,7 +50,7 @@ async def test_a_hundred_at_once_share_one_connection(server: Server, transport:
     await asyncio.gather(*(get_hello(transport, server.url("/hello")) for _ in range(100)))
     assert opened_n(transport) <= 2
     (origin,) = transport.stats()["origins"]
-    assert {each["protocol"] for each in origin["connections"]} == {"h2"}
+    assert {each["protocol"] for each in origin["connections"]} == {"HTTP/2"}
 
 
 async def test_a_hundred_at_once_without_a_connection_yet(server: Server, transport: Transport) -> None:
@@ -65,9 +66,9 @@ async def test_a_mebibyte_comes_back_unharmed(server: Server, transport: Transpo
     assert opened_n(transport) <= 2
 
 
-async def test_prior_knowledge_without_tls(server: Server) -> None:
+async def test_prior_knowledge_without_tls(server: Server, authority: Authority) -> None:
     """Rule H81."""
-    async with Transport(http2=HTTP2(prior_knowledge=True), timeouts=TIMEOUTS) as transport:
+    async with own_transport(authority, http2=HTTP2(prior_knowledge=True)) as transport:
         await get_hello(transport, server.plain_url("/hello"))
         await echo(transport, server.plain_url("/echo"), MIB, MIB)
         assert opened_n(transport) == 1
@@ -75,7 +76,7 @@ async def test_prior_knowledge_without_tls(server: Server) -> None:
 
 @pytest.mark.parametrize("server", [kind for kind in SERVERS if kind.has_http1], indirect=True)
 async def test_without_http2_they_agree_on_http1(server: Server, authority: Authority) -> None:
-    async with Transport(http2=False, tls=TLS(ca_file=authority.ca_file), timeouts=TIMEOUTS) as transport:
+    async with own_transport(authority, http2=False) as transport:
         for _ in range(2):
             response = await transport.request("GET", server.url("/hello"))
             assert (response.status, response.http_version, response.body) == (200, "HTTP/1.1", HELLO)
@@ -133,24 +134,36 @@ EARLY = [
 ]
 
 
+async def refuse_upload(server: Server, transport: Transport, *, has_length: bool) -> None:
+    early, upload = server.early, Upload()
+    headers = {"content-length": str(UPLOAD_BYTES)} if has_length else {}
+    asked = transport.request(early.method, server.url(early.path), headers=headers, content=upload.pieces())
+    if not early.statuses:
+        with pytest.raises(errors.Disconnected) as refused:
+            await asked
+        assert not refused.value.maybe_processed
+    else:
+        response = await asked
+        assert (response.status in early.statuses, response.http_version) == (True, "HTTP/2"), response.status
+    await eventually(lambda: upload.is_over, "the end of the source")
+
+
 @pytest.mark.parametrize("server, has_length", EARLY, indirect=["server"])
 async def test_an_early_answer_is_an_answer(server: Server, transport: Transport, has_length: bool) -> None:
-    """The upload stops, the answer comes, and the connection serves on (rules B, F62, F63)."""
-    early = server.early
-    headers = {"content-length": str(UPLOAD_BYTES)} if has_length else {}
-    for _ in range(3):
-        upload = Upload()
-        asked = transport.request(early.method, server.url(early.path), headers=headers, content=upload.pieces())
-        if early.status is None:
-            with pytest.raises(errors.Disconnected) as refused:
-                await asked
-            assert not refused.value.maybe_processed
-        else:
-            response = await asked
-            assert (response.status, response.http_version) == (early.status, "HTTP/2")
-        await eventually(lambda: upload.is_over, "the end of the source")  # noqa: B023
-    await echo(transport, server.url("/echo"), MIB, MIB)
+    """The upload stops, the answer comes, and the connection serves on (rules F62, F63)."""
+    for _ in range(5):
+        await refuse_upload(server, transport, has_length=has_length)
+        await get_hello(transport, server.url("/hello"))
     assert opened_n(transport) == 1
+
+
+@pytest.mark.parametrize("server, has_length", EARLY, indirect=["server"])
+async def test_uploads_go_on_after_early_answers(server: Server, authority: Authority, has_length: bool) -> None:
+    """haproxy 2.6 gives no credit back for DATA that arrives after its answer: such a connection takes no upload."""
+    async with own_transport(authority, timeouts=replace(TIMEOUTS, write_s=5)) as transport:
+        for _ in range(5):
+            await refuse_upload(server, transport, has_length=has_length)
+            await echo(transport, server.url("/echo"), MIB, MIB)
 
 
 async def test_a_reload_under_load_loses_nothing(server: Server, transport: Transport) -> None:
@@ -168,7 +181,7 @@ async def test_a_reload_under_load_loses_nothing(server: Server, transport: Tran
     await load.reach(REQUESTS_N // 3)
     load.stop()
     await running
-    assert opened_n(transport) <= 6
+    assert len(load.connections) <= 6
     if not server.cuts:
         assert load.losses == []
     for loss in load.losses:

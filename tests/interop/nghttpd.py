@@ -11,6 +11,7 @@ class Nghttpd(Server):
     early = Early(method="PATCH", statuses=(404,))  # what it does not echo, it answers at once
     has_application = False
     has_http1 = False
+    goes_down = True
     cuts = "nghttpd has no reload: a restart cuts every connection"
 
     def commands(self) -> list[list[str]]:

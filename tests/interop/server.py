@@ -64,6 +64,7 @@ class Server(ABC):
     has_application: ClassVar[bool] = True  # /events and /release are there
     has_http1: ClassVar[bool] = True  # it offers HTTP/1.1 too
     cuts: ClassVar[str] = ""  # why a reload loses requests that are in flight; "" = it must not
+    goes_down: ClassVar[bool] = False  # a reload is a gap in which nobody answers
 
     def __init__(self, folder: Path, issued: Issued, upstream_port: int) -> None:
         self.folder = folder

@@ -74,4 +74,4 @@ class Apache(Server):
         return [["-D", "FOREGROUND", "-f", str(path)]]
 
     def reload(self) -> None:
-        self.tell(signal.SIGUSR1)
+        self.process.send_signal(signal.SIGUSR1)

@@ -57,4 +57,4 @@ class H2o(Server):
         return [["--mode", "master", "--conf", str(path)]]
 
     def reload(self) -> None:
-        self.tell(signal.SIGHUP)
+        self.process.send_signal(signal.SIGHUP)

@@ -1,8 +1,11 @@
-"""haproxy in master-worker mode: SIGUSR2 starts a new worker, which tells the old one to finish (-sf)."""
+"""haproxy: a new process takes the listening sockets over and tells the old one to finish (-sf).
+
+Not in master-worker mode: a master that is still starting loses the signal to reload, though its worker serves.
+"""
 
 from __future__ import annotations
 
-import signal
+from pathlib import Path
 
 from .server import LIMIT_BYTES, Early, Server
 
@@ -32,8 +35,7 @@ class Haproxy(Server):
     def commands(self) -> list[list[str]]:
         pair_file = self.folder / "pair.pem"
         pair_file.write_bytes(self.issued.cert_file.read_bytes() + self.issued.key_file.read_bytes())
-        path = self.folder / "haproxy.cfg"
-        path.write_text(
+        self._path.write_text(
             CONFIG.format(
                 limit_bytes=LIMIT_BYTES,
                 upstream_port=self.upstream_port,
@@ -42,7 +44,11 @@ class Haproxy(Server):
                 pair_file=pair_file,
             )
         )
-        return [["-W", "-f", str(path)]]
+        return [["-db", "-f", str(self._path)]]
 
     def reload(self) -> None:
-        self.tell(signal.SIGUSR2)
+        self.spawn(["-db", "-f", str(self._path), "-sf", str(self.process.pid)])
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "haproxy.cfg"

@@ -61,4 +61,4 @@ class Nginx(Server):
         return [["-p", str(self.folder), "-e", str(self.folder / "log"), "-c", str(path)]]
 
     def reload(self) -> None:
-        self.tell(signal.SIGHUP)
+        self.process.send_signal(signal.SIGHUP)

@@ -20,7 +20,7 @@ class Node(Server):
         return [[str(APPLICATION), "http2", str(self.tls_port), str(self.plain_port), *files]]
 
     def reload(self) -> None:
-        self.tell(signal.SIGHUP)
+        self.process.send_signal(signal.SIGHUP)
 
 
 class Application(Node):

@@ -98,27 +98,28 @@ class Server(ABC):
 
     def start(self) -> None:
         assert not self._processes, self
-        program = self.find_program()
-        with (self.folder / "log").open("ab") as log:
-            self._processes = [
-                subprocess.Popen(
-                    [program, *arguments],
-                    stdout=log,
-                    stderr=log,
-                    cwd=self.folder,
-                    env={**os.environ, "HOME": str(self.folder)},
-                    start_new_session=True,
-                )
-                for arguments in self.commands()
-            ]
+        for arguments in self.commands():
+            self.spawn(arguments)
         for port in self.ports:
             self._wait_for(port)
 
+    def spawn(self, arguments: list[str]) -> None:
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [self.find_program(), *arguments],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, "HOME": str(self.folder)},
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
     def stop(self) -> None:
-        processes, self._processes = self._processes, []
-        for process in processes:
+        running, self._processes = [each for each in self._processes if each.poll() is None], []
+        for process in running:
             process.send_signal(self.end_signal)
-        for process in processes:
+        for process in running:
             try:
                 process.wait(timeout=STOP_LIMIT_S)
             except subprocess.TimeoutExpired:
@@ -134,10 +135,11 @@ class Server(ABC):
         self.stop()
         self.start()
 
-    def tell(self, number: signal.Signals) -> None:
-        """Send a signal to the process that was started."""
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The one that serves, or the master of those that do."""
         assert self._processes, self
-        self._processes[0].send_signal(number)
+        return self._processes[-1]
 
     def log(self) -> str:
         """The end of what it said."""
@@ -167,7 +169,7 @@ class Server(ABC):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
             except OSError as err:
-                is_over = any(process.poll() is not None for process in self._processes)
+                is_over = any(each.poll() is not None for each in self._processes)
                 if is_over or time.monotonic() > deadline_s:
                     raise RuntimeError(f"{self!r} did not come up: {self.log()}") from err
                 time.sleep(0.005)

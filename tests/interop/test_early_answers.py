@@ -27,17 +27,18 @@ REFUSALS_N = 5
 
 
 class Upload:
-    """A body that nobody wants, and whether its source has ended."""
+    """A body that nobody wants. Its source may be asked for nothing, if the answer is quicker."""
 
     def __init__(self) -> None:
-        self.is_over = False
+        self.is_running = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
+        self.is_running = True
         try:
             for _ in range(UPLOAD_BYTES // PIECE):
                 yield bytes(PIECE)
         finally:
-            self.is_over = True
+            self.is_running = False
 
 
 async def refuse_upload(server: Server, transport: Transport, *, has_length: bool) -> None:
@@ -52,7 +53,7 @@ async def refuse_upload(server: Server, transport: Transport, *, has_length: boo
         with pytest.raises(errors.Disconnected) as refused:
             await asked
         assert not refused.value.maybe_processed
-    await eventually(lambda: upload.is_over, "the end of the source")
+    await eventually(lambda: not upload.is_running, "the end of the source")
 
 
 def has_lengths(kind: type[Server]) -> list[bool]:

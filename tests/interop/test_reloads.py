@@ -18,6 +18,7 @@ from penstock import Transport, errors
 
 from .asking import MIB, PIECE, Events, echo, get_hello, opened_n, pieces
 from .load import CONCURRENCY, Load
+from .nginx import Nginx
 from .server import Server
 from .table import SERVERS
 
@@ -57,6 +58,19 @@ async def test_a_reload_under_load_loses_nothing(server: Server, transport: Tran
             assert loss.error.maybe_processed, "a POST that was not seen can be asked for again"
     cut = [loss for loss in load.losses if isinstance(loss.error, errors.PenstockError) and loss.error.maybe_processed]
     assert len(cut) <= CONCURRENCY * len(reloads)
+
+
+@pytest.mark.parametrize("server", [Nginx], indirect=True)
+async def test_a_server_that_counts_requests_costs_nothing(server: Server, transport: Transport) -> None:
+    """nginx ends each connection after 1000 requests (keepalive_requests), whatever runs on it."""
+    load = Load(transport, server)
+    running = asyncio.create_task(load.run())
+    await load.reach(2500)
+    load.stop()
+    await running
+    assert load.losses == []
+    assert transport.stats()["goaways"] >= 2
+    assert opened_n(transport) <= 6
 
 
 @pytest.mark.parametrize("server", GRACEFUL, indirect=True)

@@ -32,6 +32,12 @@ async def test_a_hundred_at_once_without_a_connection_yet(server: Server, transp
     assert opened_n(transport) <= 2
 
 
+async def test_more_at_once_than_a_connection_takes(server: Server, transport: Transport) -> None:
+    """Most allow 100 streams, nginx 128, Caddy 250: another connection is opened for the rest (rule A5)."""
+    await asyncio.gather(*(get_hello(transport, server.url("/hello")) for _ in range(300)))
+    assert opened_n(transport) <= 4
+
+
 async def test_a_mebibyte_comes_back_unharmed(server: Server, transport: Transport) -> None:
     """One whole, three in pieces, all at the same time."""
     url = server.url("/echo")

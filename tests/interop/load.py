@@ -1,9 +1,11 @@
-"""Requests without end against one server, each answer checked; what fails is kept with its times."""
+"""Requests against one server until told to stop, each answer checked; what fails is kept with its times."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -38,16 +40,26 @@ class Load:
     def __repr__(self) -> str:
         return f"<Load answered={self.answered_n} connections={len(self.connections)} losses={len(self.losses)}>"
 
-    async def run(self) -> None:
-        await asyncio.gather(*(self._worker() for _ in range(CONCURRENCY)))
+    async def __aenter__(self) -> Load:
+        self._running = asyncio.gather(*(self._worker() for _ in range(CONCURRENCY)))
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *more: object) -> None:
+        """Let the last requests end; a wrong answer is raised here."""
+        self._is_over = True
+        if kind is not None and not self._running.done():
+            self._running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._running
 
     async def reach(self, goal_n: int) -> None:
         """Wait until `goal_n` more requests have been answered."""
         goal_n += self.answered_n
-        await eventually(lambda: self.answered_n >= goal_n, f"{goal_n} answers of {self}")
+        await self.until(lambda: self.answered_n >= goal_n, f"{goal_n} answers")
 
-    def stop(self) -> None:
-        self._is_over = True
+    async def until(self, holds: Callable[[], bool], what: str) -> None:
+        await eventually(lambda: self._running.done() or holds(), what)
+        assert not self._running.done(), "a worker has failed"
 
     async def _worker(self) -> None:
         while not self._is_over:

@@ -31,22 +31,18 @@ async def reload_seen(server: Server, transport: Transport, load: Load) -> tuple
     """When it began, and when the server had given its old connection up."""
     former_n, began_s = opened_n(transport), time.monotonic()
     await asyncio.to_thread(server.reload)
-    while opened_n(transport) == former_n:
-        await load.reach(CONCURRENCY)
+    await load.until(lambda: opened_n(transport) > former_n, "a new connection")
     return began_s, time.monotonic()
 
 
 async def test_a_reload_under_load_loses_nothing(server: Server, transport: Transport) -> None:
     """What was not processed is asked for again, what runs is finished; what the server cuts is told."""
-    load = Load(transport, server)
-    running = asyncio.create_task(load.run())
     reloads = []
-    for _ in range(2):
+    async with Load(transport, server) as load:
+        for _ in range(2):
+            await load.reach(REQUESTS_N // 3)
+            reloads.append(await reload_seen(server, transport, load))
         await load.reach(REQUESTS_N // 3)
-        reloads.append(await reload_seen(server, transport, load))
-    await load.reach(REQUESTS_N // 3)
-    load.stop()
-    await running
     assert len(load.connections) <= 6
     if not server.cuts:
         assert load.losses == []
@@ -63,11 +59,8 @@ async def test_a_reload_under_load_loses_nothing(server: Server, transport: Tran
 @pytest.mark.parametrize("server", [Nginx], indirect=True)
 async def test_a_server_that_counts_requests_costs_nothing(server: Server, transport: Transport) -> None:
     """nginx ends each connection after 1000 requests (keepalive_requests), whatever runs on it."""
-    load = Load(transport, server)
-    running = asyncio.create_task(load.run())
-    await load.reach(2500)
-    load.stop()
-    await running
+    async with Load(transport, server) as load:
+        await load.reach(2500)
     assert load.losses == []
     assert transport.stats()["goaways"] >= 2
     assert opened_n(transport) <= 6
@@ -94,11 +87,12 @@ async def test_what_runs_outlives_a_reload(server: Server, transport: Transport)
         await get_hello(transport, server.url("/hello"))
         assert opened_n(transport) == 1
         await asyncio.to_thread(server.reload)
-        while opened_n(transport) == 1:
-            await get_hello(transport, server.url("/hello"))
+        async with Load(transport, server) as load:
+            await load.until(lambda: opened_n(transport) > 1, "a new connection")
         is_reloaded.set()
         await uploading
         await events.read(chunks, until=EVENTS_N)
         assert [chunk async for chunk in chunks] == []
         assert response.timings.attempts == 1
+        assert load.losses == []
     assert opened_n(transport) <= 3

@@ -18,7 +18,7 @@ enum {
     H2_STREAMS_FIRST = 100,          /* taken as the peer's limit before its SETTINGS (rule 1) */
     H2_STREAMS_MAX = 1000,           /* our own limit (rule 2) */
     H2_UPLOAD_BYTES = 65536,         /* most body bytes of one exchange waiting for pull() */
-    H2_WINDOW_MAX_BYTES = 4194304,   /* how far a stream's window grows (rule 27) */
+    H2_WINDOW_GROWTH = 4,            /* a stream's window grows to so many times its first (rule 27) */
     H2_CONN_WINDOW_BYTES = 67108864, /* credit comes back on receipt, so this is only the pipe */
     H2_SEND_HEAD_BYTES = 1048576,    /* longest request head: above what ps_request lets through */
     H2_CONTINUATIONS_MAX = 8,        /* in a row (rule 46) */

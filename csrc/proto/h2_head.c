@@ -295,6 +295,11 @@ bool ps_h2_finish_head(struct ps_h2 *h, struct h2_stream *s)
         return true;
     }
     s->head->http_major = 2;
+    if (s->head->status < 100) { /* the library lets any three digits through, and takes it as final */
+        h2_stream_cut(h, s, PS_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                      "the response is malformed: its status is %03d", s->head->status);
+        return false;
+    }
     if (s->head->status < 200)
         return finish_info(h, s);
     finish_final(h, s);

@@ -27,6 +27,8 @@ HEAD_OF(two_statuses, OK_HEAD OK_HEAD, END_STREAM)
 HEAD_OF(late_status, "a=b\n" OK_HEAD, END_STREAM)
 HEAD_OF(short_status, ":status=20\n", END_STREAM)
 HEAD_OF(word_status, ":status=abc\n", END_STREAM)
+HEAD_OF(low_status, ":status=099\n", 0)
+HEAD_OF(low_status_at_end, ":status=000\n", END_STREAM)
 HEAD_OF(status_101, ":status=101\n", 0)
 HEAD_OF(unknown_pseudo, OK_HEAD ":what=1\n", END_STREAM)
 HEAD_OF(request_pseudo, OK_HEAD ":path=/\n", END_STREAM)
@@ -298,6 +300,8 @@ static const struct h2_case heads[] = {
     {.name = ":status after a field", .build = late_status, BAD_HEAD, RST_SENT},
     {.name = ":status of two digits", .build = short_status, BAD_HEAD, RST_SENT},
     {.name = ":status of letters", .build = word_status, BAD_HEAD, RST_SENT},
+    {.name = ":status below 100", .build = low_status, BAD_HEAD, RST_SENT},
+    {.name = ":status of zero, no body", .build = low_status_at_end, BAD_HEAD, RST_SENT},
     {.name = "101", .build = status_101, BAD_HEAD, RST_SENT},
     {.name = "an unknown pseudo field", .build = unknown_pseudo, BAD_HEAD, RST_SENT},
     {.name = "a request's pseudo field", .build = request_pseudo, BAD_HEAD, RST_SENT},

@@ -138,6 +138,7 @@ SEEDS = {
     + act(CREDIT)
     + pull()
     + wire(frame(DATA, 0, 1, b"x" * 300)),
+    "low_status": bytes([GET | PULL]) + wire(head(1, status="000") + head(1, END_STREAM, status="200")),
     "http1": bytes([GET | PULL]) + wire(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
 }
 

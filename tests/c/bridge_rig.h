@@ -70,11 +70,11 @@ static inline void serve_big(struct fake_peer *p, int fd, int nth, void *data)
 
 /* -- the rig -- */
 
-static inline void rig_open(struct rig *r, fake_serve_fn serve)
+static inline void rig_open_to(struct rig *r, struct fake_peer *peer)
 {
     struct ps_err err;
     signal(SIGPIPE, SIG_IGN);
-    r->peer = fake_peer_start(serve, NULL);
+    r->peer = peer;
     enum ps_status st = ps_bridge_start(&r->bridge, &resolver, &err);
     if (t_refused(st))
         st = ps_bridge_start(&r->bridge, &resolver, &err);
@@ -83,6 +83,11 @@ static inline void rig_open(struct rig *r, fake_serve_fn serve)
     if (t_refused_null(r->profile))
         r->profile = ps_profile_new();
     T_CHECK(r->profile != NULL);
+}
+
+static inline void rig_open(struct rig *r, fake_serve_fn serve)
+{
+    rig_open_to(r, fake_peer_start(serve, NULL));
 }
 
 static inline void rig_stop(struct rig *r)

@@ -251,8 +251,9 @@ static void look(const struct world *w)
     for (size_t i = 0; i < w->r->asks_n; i++) {
         const struct ps_call *c = &w->r->asks[i].call;
         T_CHECK(w->r->asks[i].is_done == (c->state == PS_CALL_DONE));
-        T_CHECK(c->state != PS_CALL_RUN || c->stream.conn != NULL);
-        T_CHECK(c->state != PS_CALL_QUEUE || c->waiter.origin != NULL || c->late.status != PS_OK);
+        bool ends_soon = c->late.status != PS_OK;
+        T_CHECK(c->state != PS_CALL_RUN || c->stream.conn != NULL || ends_soon);
+        T_CHECK(c->state != PS_CALL_QUEUE || c->waiter.origin != NULL || ends_soon);
     }
 }
 

@@ -64,6 +64,10 @@ test-py: build ## pytest without the slow ones; ARGS="-k name" goes to pytest
 test-slow: build ## pytest, only what takes more than 30 s
 	@$(PY) -m pytest -q -m slow $(ARGS)
 
+test-newest: deps ## what uses libnghttp2 against the newest one that Debian has
+	@.ci/deps "$(PYTHON)" "$(VENV)" cmake
+	@.ci/newest "$(PY)"
+
 build-san: $(VENV)/.installed ## a package built for SAN=thread or SAN=address in build/py-$SAN
 	@PENSTOCK_SANITIZE=$(SAN) $(PY) setup.py --quiet build_py --build-lib build/py-$(SAN) build_ext --build-lib build/py-$(SAN)
 
@@ -100,4 +104,4 @@ $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.deps
 	@touch $@
 
 .PHONY: help deps build run test lint lint-python lint-house format test-c test-tsan test-py test-slow \
-        build-san fuzz bench clean
+        test-newest build-san fuzz bench clean

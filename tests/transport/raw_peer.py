@@ -239,6 +239,12 @@ class Link:
             self.fill()
         return self._take(n)
 
+    def peek(self, n: int) -> bytes:
+        """The next `n` bytes, which stay."""
+        while len(self._held) < n:
+            self.fill()
+        return bytes(self._held[:n])
+
     def read_chunks(self) -> tuple[bytes, bytes]:
         """A chunked body: decoded, and as it came."""
         body, raw = bytearray(), bytearray()

@@ -173,6 +173,10 @@ class Talk:
         """The client's last."""
         return next((each for each in reversed(self.frames) if each.kind == h2.GOAWAY), None)
 
+    def hpack_table(self) -> list[tuple[bytes, bytes]]:
+        """What the client has put into our table."""
+        return [(bytes(name), bytes(value)) for name, value in self._decoder.header_table.dynamic_entries]
+
     # -- inside --
 
     def converse(self, script: TalkScript, hello: bytes) -> None:

@@ -6,31 +6,25 @@ import asyncio
 
 import pytest
 
-from penstock import HTTP2, TLS, Response, Timeouts, Transport, errors
+from penstock import TLS, Response, Transport
 from tests.transport import h2_frames as h2
 from tests.transport.certs import Authority
+from tests.transport.h2_client import PATIENT, Outcome, h2c, nothing_left, outcome
 from tests.transport.h2_raw_peer import H2Peer, Talk
-from tests.transport.h2_row import CONTENT, Row, Want
+from tests.transport.h2_row import Row, Want
 from tests.transport.h2_scenarios import TABLE
-from tests.waiting import eventually
-
-Outcome = Response | errors.PenstockError
 
 
 def transport_for(row: Row, authority: Authority) -> Transport:
-    timeouts = Timeouts(total_s=30)  # a hang becomes an outcome
     if row.tls:
-        return Transport(tls=TLS(ca_file=authority.ca_file), limits=row.limits, timeouts=timeouts)
-    return Transport(http2=HTTP2(prior_knowledge=True), limits=row.limits, timeouts=timeouts)
+        return Transport(tls=TLS(ca_file=authority.ca_file), limits=row.limits, timeouts=PATIENT)
+    return h2c(row.limits)
 
 
-async def outcome(transport: Transport, row: Row, peer: H2Peer, path: str) -> Outcome:
-    is_victim = path == "/a"
-    method, content = (row.method, row.content()) if is_victim else ("POST", CONTENT)
-    try:
-        return await transport.request(method, peer.url(path), content=content)
-    except errors.PenstockError as err:
-        return err
+async def ask(transport: Transport, row: Row, peer: H2Peer, path: str) -> Outcome:
+    if path == "/a":
+        return await outcome(transport, peer.url(path), row.method, row.content())
+    return await outcome(transport, peer.url(path))
 
 
 def check_victim(want: Want, got: Outcome) -> None:
@@ -89,15 +83,6 @@ def check_reuse(want: Want, peer: H2Peer) -> None:
         assert is_first and len(peer.seen) == 1, "a connection was thrown away for the fault of one stream"
 
 
-def leftovers(transport: Transport, peer: H2Peer) -> list[object]:
-    """Streams and waiters that stats() still tells of."""
-    stats = transport.stats()
-    mine = [each for each in stats["origins"] if each["origin"].endswith(f":{peer.port}")]
-    streams = [each for origin in mine for each in origin["connections"] if each["streams"]]
-    waiters = [each for origin in mine for each in origin["waiting"]]
-    return [*streams, *waiters, *(["running"] * stats["running"])]
-
-
 def rows() -> list[object]:
     marks = {name: [pytest.mark.xfail(reason=row.defect)] if row.defect else [] for name, row in TABLE.items()}
     return [pytest.param(name, marks=marks[name]) for name in TABLE]
@@ -110,14 +95,14 @@ async def test_only_what_the_row_names_is_lost(name: str, authority: Authority) 
     async with transport_for(row, authority) as transport:
         with H2Peer(*row.scripts, Talk.serve, hellos=(row.hello, h2.settings()), tls=tls) as peer:
             if row.warms:
-                assert isinstance(await outcome(transport, row, peer, "/warm"), Response)
+                assert isinstance(await ask(transport, row, peer, "/warm"), Response)
             order = ["/b", "/a"] if row.neighbour_first else ["/a", "/b"]
-            both = await asyncio.gather(*[outcome(transport, row, peer, path) for path in order])
+            both = await asyncio.gather(*[ask(transport, row, peer, path) for path in order])
             got = dict(zip(order, both, strict=True))
             check_victim(row.want, got["/a"])
             check_neighbour(row.want, got["/b"])
-            after = await outcome(transport, row, peer, "/c")
+            after = await ask(transport, row, peer, "/c")
             assert isinstance(after, Response) and after.body == b"fine", f"the pool does not serve on: {after!r}"
             check_server(row, peer)
             check_reuse(row.want, peer)
-            await eventually(lambda: not leftovers(transport, peer), "no stream and no waiter is left")
+            await nothing_left(transport, peer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from penstock import Limits
 from tests.transport import h2_frames as h2
 from tests.transport.h2_raw_peer import Talk
 from tests.transport.h2_row import Row, Want, broken, malformed, sends
@@ -101,6 +102,13 @@ def overflow_upload(talk: Talk) -> None:
 STREAM_WINDOWS = (
     # An error of the stream, which libnghttp2 takes for one of the connection, as it may (RFC 9113 5.4.2).
     breaks("WINDOW_UPDATE by 0 on a stream", "C31", h2.PROTOCOL_ERROR, h2.window(1, 0)),
+    Row(
+        name="more body than our window",
+        rule="C31",
+        limits=Limits(buffer_bytes=4096),
+        scripts=sends(lambda a: h2.status(a, 200) + h2.data(a, bytes(5000), end=True)),
+        want=malformed(h2.FLOW_CONTROL_ERROR),
+    ),
     Row(
         name="the window of an upload overflows",
         rule="C31",

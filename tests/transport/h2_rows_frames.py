@@ -84,6 +84,18 @@ SHAPES = (
     ),
     breaks("an HPACK index out of range", "E54", h2.COMPRESSION_ERROR, h2.headers_of(1, h2.indexed(200))),
     breaks("an HPACK table past our setting", "A10", h2.COMPRESSION_ERROR, h2.headers_of(1, h2.number(0x20, 5, 65536))),
+    breaks(
+        "an HPACK table that shrinks inside a block",
+        "E54",
+        h2.COMPRESSION_ERROR,
+        h2.headers_of(1, HEAD + h2.number(0x20, 5, 0)),
+    ),
+    breaks(
+        "Huffman code that is none",
+        "E54",
+        h2.COMPRESSION_ERROR,
+        h2.headers_of(1, HEAD + b"\x00\x01x\x84" + b"\xff" * 4),
+    ),
     breaks("an HPACK string past the block", "E54", h2.COMPRESSION_ERROR, h2.headers_of(1, HEAD + b"\x00\x05ab")),
 )
 

@@ -130,6 +130,31 @@ async def test_a_head_before_the_upload_has_ended(status: int) -> None:
             assert len(peer.seen) == 1
 
 
+@pytest.mark.parametrize("status", [100, 413])
+async def test_a_body_that_waits_for_100(status: int) -> None:
+    """Rule 66: 100 lets it go; a final status before that means that it never goes."""
+
+    def script(talk: Talk) -> None:
+        asked = talk.head("/a")
+        settled(talk)
+        assert not asked.body
+        if status == 100:
+            talk.send(h2.status(asked.stream, 100))
+            talk.until(lambda: asked.is_whole)
+            talk.answer(asked)
+        else:
+            talk.send(h2.answer(asked.stream, code=413))
+        talk.serve()
+
+    async with h2c() as transport:
+        with H2Peer(script) as peer:
+            got = await transport.request("POST", peer.url("/a"), content=b"x", headers={"expect": "100-continue"})
+            assert (got.status, got.body) == (200 if status == 100 else 413, b"fine")
+            await fine(transport, peer, "/b")
+            assert [bytes(each.body) for each in peer.talks[0].requests] == [b"x" if status == 100 else b"", b"hello"]
+            assert len(peer.seen) == 1
+
+
 async def test_paused_readers_leave_the_connection_its_window() -> None:
     """Rule 30, curl#10988: more is held unread than the connection's window holds, and the neighbour is served."""
 

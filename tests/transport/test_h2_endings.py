@@ -46,6 +46,79 @@ async def test_goaway_sends_the_queue_to_another_connection() -> None:
             await nothing_left(transport, peer)
 
 
+async def test_a_dead_connection_frees_its_queue() -> None:
+    """Rule 6: those who wait for a slot of it were never sent, so they go elsewhere, once."""
+
+    def dies(talk: Talk) -> None:
+        talk.whole("/running")
+        talk.until(lambda: any(each.kind == h2.PING for each in talk.frames))  # the test's sign
+        talk.finish()
+
+    async with h2c(one_connection()) as transport:
+        with H2Peer(dies, Talk.serve, hellos=[h2.settings((h2.MAX_CONCURRENT_STREAMS, 1)), h2.settings()]) as peer:
+            await fine(transport, peer, "/warm")
+            running = asyncio.create_task(outcome(transport, peer.url("/running")))
+            await asyncio.to_thread(peer.wait_for, lambda: "/running" in peer.paths())
+            queue = begin(transport, peer, "/0", "/1", "/2")
+            await waiters(transport, 3)
+            peer.talks[0].link.send(h2.ping())
+            assert isinstance(await running, errors.Disconnected)
+            assert {each.timings.attempts for each in await asyncio.gather(*queue)} == {1}
+            await nothing_left(transport, peer)
+
+
+@pytest.mark.parametrize("code", [h2.NO_ERROR, h2.INTERNAL_ERROR])
+async def test_goaway_as_the_first_word_of_every_connection(code: int) -> None:
+    """Rule 21: it ends, after few connections."""
+    async with h2c() as transport:
+        with H2Peer(Talk.serve, hellos=[h2.settings() + h2.goaway(0, code, b"go away")]) as peer:
+            got = await outcome(transport, peer.url("/a"))
+            assert isinstance(got, errors.Disconnected) and "go away" in str(got)
+            assert len(peer.seen) <= 4
+            await nothing_left(transport, peer)
+
+
+async def test_a_server_that_hangs_up_on_everybody() -> None:
+    """Table B: the request has left, so it is not sent again."""
+    async with h2c() as transport:
+        with H2Peer(Talk.finish, hellos=[b""]) as peer:
+            got = await asyncio.gather(*[outcome(transport, peer.url(f"/{i}")) for i in range(3)])
+            assert all(isinstance(each, errors.Disconnected) for each in got), got
+            assert len(peer.seen) == 1
+            await nothing_left(transport, peer)
+
+
+def refuse(talk: Talk) -> None:
+    talk.serve(lambda asked: h2.rst(asked.stream, h2.REFUSED_STREAM))
+
+
+async def test_the_total_clock_covers_all_tries() -> None:
+    """Rule 23: also the pause before the next."""
+    async with h2c(timeouts=Timeouts(total_s=0.45)) as transport:
+        with H2Peer(refuse) as peer:
+            got = await outcome(transport, peer.url("/a"))
+            assert isinstance(got, errors.TotalTimeout) and not got.maybe_processed
+            assert len(peer.paths()) == got.attempts <= 2  # the pause before the third is half a second at least
+            await nothing_left(transport, peer)
+
+
+@pytest.mark.parametrize("by", ["the task", "the transport"])
+async def test_a_request_is_given_up_while_it_pauses_before_the_next_try(by: str) -> None:
+    """Rule 6."""
+    async with h2c() as transport:
+        with H2Peer(refuse) as peer:
+            task = asyncio.create_task(transport.request("POST", peer.url("/a"), content=b"x"))
+            await asyncio.to_thread(peer.wait_for, lambda: len(peer.paths()) == 2)
+            if by == "the task":
+                task.cancel()
+            else:
+                await transport.aclose(drain_s=0)
+            done = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(done[0], asyncio.CancelledError | errors.RequestCancelled)
+            await nothing_left(transport, peer)
+            assert len(peer.paths()) == 2
+
+
 async def test_a_storm_of_refusals_ends_by_the_budget() -> None:
     """Rule 21: 130 requests, each refused by whatever connection, are not sent 520 times."""
 
@@ -73,7 +146,7 @@ async def test_settings_that_are_never_acknowledged() -> None:
         talk.answer(asked)
         talk.serve()
 
-    async with h2c(settings_ack_s=0.1) as transport:
+    async with h2c(settings_ack_s=0.2) as transport:
         with H2Peer(script, Talk.serve) as peer:
             running = begin(transport, peer, "/a")
             await eventually(lambda: states(transport, peer) == ["drain"])
@@ -92,7 +165,7 @@ async def test_a_silent_peer_loses_the_connection_and_all_on_it() -> None:
         talk.whole("/a")
         talk.until(lambda: False)
 
-    async with h2c(silence_s=0.1, silence_answer_s=0.1) as transport:
+    async with h2c(silence_s=0.3, silence_answer_s=1) as transport:
         with H2Peer(script, Talk.serve) as peer:
             got = await asyncio.gather(outcome(transport, peer.url("/a")), outcome(transport, peer.url("/b")))
             assert all(isinstance(each, errors.ReadError) and each.maybe_processed for each in got), got

@@ -72,6 +72,20 @@ def sends(build: Callable[[int], bytes]) -> tuple[TalkScript, ...]:
     return (script,)
 
 
+def breaks_by(build: Callable[[int], bytes], *, greets: bool = False) -> tuple[TalkScript, ...]:
+    """The same where the connection is to be lost. Nothing is sent behind it, so that the client can close without a
+    TCP reset, which would take its GOAWAY away. `greets`: not a word was said before, not even SETTINGS."""
+
+    def script(talk: Talk) -> None:
+        talk.acks_settings = talk.gives_credit = not greets
+        victim = talk.whole("/a")
+        talk.whole("/b")
+        talk.send(build(victim.stream))
+        talk.serve()
+
+    return (script,)
+
+
 def sends_and(build: Callable[[int], bytes], end: Callable[[Talk], None]) -> tuple[TalkScript, ...]:
     """The same without the neighbour's answer, and then the end of the connection."""
 

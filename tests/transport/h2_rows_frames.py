@@ -8,7 +8,7 @@ from dataclasses import replace
 from penstock import Limits
 from tests.transport import h2_frames as h2
 from tests.transport.h2_raw_peer import Talk
-from tests.transport.h2_row import Row, Want, broken, malformed, sends
+from tests.transport.h2_row import Row, Want, breaks_by, broken, malformed, sends
 
 OK = (b":status", b"200")
 HEAD = h2.block(OK)
@@ -16,12 +16,14 @@ HEAD = h2.block(OK)
 
 def breaks(name: str, rule: str, code: int, frames: bytes) -> Row:
     """Frames that need not know the victim's stream, which is 1 (its neighbour's is 3)."""
-    return Row(name=name, rule=rule, scripts=sends(lambda a: frames), want=broken(code))
+    return Row(name=name, rule=rule, scripts=breaks_by(lambda a: frames), want=broken(code))
 
 
 def greets(name: str, rule: str, hello: bytes, code: int = h2.PROTOCOL_ERROR, text: str = "") -> Row:
     """The first bytes of the connection are wrong."""
-    return Row(name=name, rule=rule, hello=hello, scripts=(Talk.serve,), want=broken(code, text))
+    return Row(
+        name=name, rule=rule, hello=b"", scripts=breaks_by(lambda a: hello, greets=True), want=broken(code, text)
+    )
 
 
 FIRST = (
@@ -44,8 +46,8 @@ SETTINGS = (
     Row(
         name="PUSH_PROMISE before our SETTINGS were acknowledged",
         rule="A11",
-        hello=h2.settings() + h2.push_promise(1, 2),
-        scripts=(Talk.serve,),
+        hello=b"",
+        scripts=breaks_by(lambda a: h2.settings() + h2.push_promise(a, 2), greets=True),
         want=broken(),
     ),
     Row(

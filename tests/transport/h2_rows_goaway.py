@@ -8,7 +8,7 @@ from dataclasses import replace
 from penstock import errors
 from tests.transport import h2_frames as h2
 from tests.transport.h2_raw_peer import Talk
-from tests.transport.h2_row import Row, Want, sends, sends_and
+from tests.transport.h2_row import Row, Want, breaks_by, sends, sends_and
 
 ALL = h2.ID_MAX
 
@@ -71,7 +71,7 @@ SPLIT = (
     Row(
         name="GOAWAY with a growing id",
         rule="B18",
-        scripts=sends(lambda a: h2.goaway(a) + h2.goaway(a + 2)),
+        scripts=breaks_by(lambda a: h2.goaway(a) + h2.goaway(a + 2)),
         want=Want(
             loses="connection", error=errors.MalformedResponse, code=h2.PROTOCOL_ERROR, goaway=h2.PROTOCOL_ERROR
         ),  # the neighbour was refused by the first: sent again

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from penstock import HTTP2, Limits, Response, Timeouts, Transport, errors
 from penstock.upload import Content
 from tests.transport.h2_raw_peer import H2Peer
+from tests.transport.raw_peer import LIMIT_S
 from tests.waiting import eventually
 
 Outcome = Response | errors.PenstockError
 PATIENT = Timeouts(total_s=30)  # a hang becomes an outcome
+
+
+class Gate:
+    """A script waits here until the test opens it."""
+
+    def __init__(self) -> None:
+        self._is_open = threading.Event()
+
+    def open(self) -> None:
+        self._is_open.set()
+
+    def wait(self) -> None:
+        assert self._is_open.wait(LIMIT_S), "nobody opened the gate"
 
 
 def h2c(

@@ -166,6 +166,10 @@ def settings(*pairs: tuple[int, int]) -> bytes:
     return frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", name, value) for name, value in pairs))
 
 
+def stream_limit(n: int) -> bytes:
+    return settings((MAX_CONCURRENT_STREAMS, n))
+
+
 def settings_ack() -> bytes:
     return frame(SETTINGS, ACK)
 

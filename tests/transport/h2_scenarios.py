@@ -1,4 +1,4 @@
-"""The table of hostile servers. What does not fit a row: test_h2_limits.py, test_h2_credit.py, test_h2_floods.py."""
+"""The table of hostile servers. What does not fit a row: test_h2_limits.py and its neighbours."""
 
 from __future__ import annotations
 

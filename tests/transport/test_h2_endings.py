@@ -88,6 +88,39 @@ async def test_a_server_that_hangs_up_on_everybody() -> None:
             await nothing_left(transport, peer)
 
 
+IDLE = {
+    "goaway": h2.goaway(h2.ID_MAX),
+    "goaway with an error": h2.goaway(1, h2.INTERNAL_ERROR, b"x"),
+    "garbage": b"HTTP/1.1 408 Request Timeout\r\n\r\n",
+    "a frame that breaks the rules": h2.rst(99, h2.CANCEL),
+    "a flood": h2.priority(99) * 2000,
+    "nothing, and FIN": b"",
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+async def test_an_idle_connection_that_goes_bad_costs_nobody_anything(name: str) -> None:
+    """Rule 41, as HTTP/2 has it."""
+
+    def script(talk: Talk) -> None:
+        talk.auto.clear()
+        talk.answer(talk.whole("/warm"))
+        talk.until(lambda: any(each.kind == h2.PING for each in talk.frames))  # the test's sign
+        talk.send(IDLE[name])
+        if not IDLE[name]:
+            talk.finish()
+        talk.serve()
+
+    async with h2c() as transport:
+        with H2Peer(script, Talk.serve) as peer:
+            await fine(transport, peer, "/warm")
+            peer.talks[0].link.send(h2.ping())
+            await eventually(lambda: states(transport, peer) == [])
+            got = await fine(transport, peer, "/a")
+            assert got.timings.attempts == 1
+            assert [talk.requests[0].path for talk in peer.talks] == ["/warm", "/a"]
+
+
 def refuse(talk: Talk) -> None:
     talk.serve(lambda asked: h2.rst(asked.stream, h2.REFUSED_STREAM))
 

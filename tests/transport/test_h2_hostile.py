@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from penstock import TLS, Response, Transport
+from penstock import TLS, Limits, Response, Transport
 from tests.transport import h2_frames as h2
 from tests.transport.certs import Authority
 from tests.transport.h2_client import PATIENT, Outcome, h2c, nothing_left, outcome
 from tests.transport.h2_raw_peer import H2Peer, Talk
 from tests.transport.h2_row import Row, Want
+from tests.transport.h2_rows_goaway import GOAWAYS
+from tests.transport.h2_rows_resets import RESETS
 from tests.transport.h2_scenarios import TABLE
 
 
@@ -83,14 +86,7 @@ def check_reuse(want: Want, peer: H2Peer) -> None:
         assert is_first and len(peer.seen) == 1, "a connection was thrown away for the fault of one stream"
 
 
-def rows() -> list[object]:
-    marks = {name: [pytest.mark.xfail(reason=row.defect)] if row.defect else [] for name, row in TABLE.items()}
-    return [pytest.param(name, marks=marks[name]) for name in TABLE]
-
-
-@pytest.mark.parametrize("name", rows())
-async def test_only_what_the_row_names_is_lost(name: str, authority: Authority) -> None:
-    row = TABLE[name]
+async def run(row: Row, authority: Authority) -> None:
     tls = authority.issue().server_context(["h2", "http/1.1"]) if row.tls else None
     async with transport_for(row, authority) as transport:
         with H2Peer(*row.scripts, Talk.serve, hellos=(row.hello, h2.settings()), tls=tls) as peer:
@@ -106,3 +102,20 @@ async def test_only_what_the_row_names_is_lost(name: str, authority: Authority) 
             check_server(row, peer)
             check_reuse(row.want, peer)
             await nothing_left(transport, peer)
+
+
+def rows(*of: Row) -> list[object]:
+    return [pytest.param(row.name, marks=[pytest.mark.xfail(reason=row.defect)] if row.defect else []) for row in of]
+
+
+@pytest.mark.parametrize("name", rows(*TABLE.values()))
+async def test_only_what_the_row_names_is_lost(name: str, authority: Authority) -> None:
+    await run(TABLE[name], authority)
+
+
+@pytest.mark.parametrize("name", rows(*RESETS, *GOAWAYS))
+async def test_the_same_where_there_is_room_for_one_connection(name: str, authority: Authority) -> None:
+    """Whoever is sent again finds the one connection there is; one that only finishes takes no place."""
+    row = TABLE[name]
+    assert row.limits is None
+    await run(replace(row, limits=Limits(max_connections=1, max_connections_per_origin=1)), authority)

@@ -20,6 +20,21 @@ static inline bool t_told(enum ps_status st)
     return true;
 }
 
+/* `call` must say PS_OK; a refused one is repeated, so that what it makes is there. */
+#define T_OK(call)                                                                                 \
+    do {                                                                                           \
+        enum ps_status t_st = (call);                                                              \
+        if (t_told(t_st))                                                                          \
+            t_st = (call);                                                                         \
+        T_EQ(t_st, PS_OK);                                                                         \
+    } while (0)
+
+/* How often a test does something: less while it is run again for each allocation. */
+static inline size_t t_times(size_t n, size_t swept_n)
+{
+    return t_lame_test == NULL ? n : swept_n;
+}
+
 /* Should a wait that has turned so often give up? */
 static inline bool t_gives_up(size_t turns_n)
 {

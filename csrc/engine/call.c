@@ -153,6 +153,7 @@ static struct ps_replay_facts replay_facts(const struct ps_call *c, const struct
         .status = err->status,
         .is_h2 = c->is_h2,
         .code = c->is_h2 ? err->detail : 0,
+        .is_first = c->timings.stream_id == 1,
         .attempts_n = c->timings.attempts_n,
         .answer_begun = c->stream.answer_begun || c->head_seen,
         .not_processed = not_processed,

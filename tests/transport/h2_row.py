@@ -55,7 +55,6 @@ class Row:
     method: str = "POST"
     content: Callable[[], Content] = lambda: CONTENT
     limits: Limits | None = None
-    defect: str = ""  # known, and not ours to hide: the row fails as long as it is there
 
 
 def sends(build: Callable[[int], bytes]) -> tuple[TalkScript, ...]:

@@ -90,7 +90,6 @@ FRESH = (
             text="INTERNAL_ERROR: no",
             maybe_processed=False,
         ),
-        defect="the last id proves that it was not processed, the error says it may have been",
     ),
     Row(
         name="GOAWAY without an error on a fresh connection's first stream",

@@ -166,9 +166,9 @@ def answers_early(code: int, *after: int) -> Callable[[Talk], None]:
         talk.gives_credit = False
         neighbour, victim = talk.whole("/b"), talk.head("/a")
         talk.answer(neighbour)
-        talk.send(h2.answer(victim.stream, code=code), *[h2.rst(victim.stream, each) for each in after])
+        credit = h2.window(0, 100_000)  # first: a connection without any gets no other upload
+        talk.send(credit, h2.answer(victim.stream, code=code), *[h2.rst(victim.stream, each) for each in after])
         talk.gives_credit = True
-        talk.send(h2.window(0, 100_000))
         talk.serve()
 
     return script

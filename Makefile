@@ -11,8 +11,8 @@ FUZZ_S ?= 600
 ARGS   ?=
 SAN    ?= address
 
-# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer.
-APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light openssl ca-certificates
+# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer, h2load.
+APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light nghttp2-client openssl ca-certificates
 # The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
@@ -74,7 +74,7 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 	        -artifact_prefix=build/findings/$$t- build/corpus/$$t $$(ls -d tests/fuzz/corpus/$$t 2>/dev/null); \
 	done
 
-bench: $(VENV)/.bench build ## the benchmarks; ARGS="small_unary --rounds 5"
+bench: $(VENV)/.bench build ## the benchmarks, over HTTP/1.1 and HTTP/2; ARGS="h2_unary --rounds 3"
 	@$(PY) -m bench $(ARGS)
 
 clean: ## remove what was built; .venv stays

@@ -29,6 +29,12 @@ const char *ps_phase_name(enum ps_phase phase)
     return (size_t)phase < n ? phase_names[phase] : "unknown";
 }
 
+void ps_err_add(struct ps_err *err, const char *words)
+{
+    size_t n = strlen(err->text);
+    snprintf(err->text + n, sizeof err->text - n, "%s", words);
+}
+
 void ps_err_clear(struct ps_err *err)
 {
     if (err != NULL)

@@ -45,6 +45,8 @@ struct ps_err {
 enum ps_status ps_err_set(struct ps_err *err, enum ps_status st, enum ps_phase phase,
                           const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 enum ps_status ps_err_nomem(struct ps_err *err);
+/* More words, as many as fit. */
+void ps_err_add(struct ps_err *err, const char *words);
 void ps_err_clear(struct ps_err *err);
 const char *ps_phase_name(enum ps_phase phase);
 

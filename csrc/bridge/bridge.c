@@ -158,6 +158,7 @@ static void on_async(uv_async_t *async)
 static void on_before_poll(uv_prepare_t *prepare)
 {
     struct ps_bridge *b = prepare->data;
+    ps_env_flush(&b->engine.env); /* what comes of it is told in this turn */
     end_turn(b);
     stop_watching(b);
 }

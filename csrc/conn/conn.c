@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "conn/conn_internal.h"
-#include "proto/h1.h"
+#include "proto/h2.h"
 
 static const char *const state_names[] = {
     "dial", "tunnel", "tls", "open", "drain", "closing", "closed",
@@ -62,6 +62,8 @@ static void conn_free(struct ps_conn *c)
 {
     ps_clock_clear(c->env->clock, &c->deadline);
     ps_clock_clear(c->env->clock, &c->retire);
+    live_stop(c);
+    ps_node_unlink(&c->dirty_node);
     if (c->codec != NULL)
         ps_codec_fini(c->codec);
     ps_tls_link_fini(&c->tls);
@@ -94,20 +96,41 @@ static void end_streams(struct ps_conn *c, const struct ps_err *err)
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
         bool has_write_err = c->write_err.status != PS_OK && !s->answer_begun;
         const struct ps_err *why = has_write_err ? &c->write_err : err;
-        conn_end_stream(s, why, !s->byte_written);
+        bool may_have_left = s->byte_written || (c->is_h2 && ps_h2_is_sent(c->codec, s->id));
+        conn_end_stream(s, why, !may_have_left);
     }
 }
 
-/* The polite last words: close_notify, if the kernel takes it at once. */
+/* HTTP/2's last words: RST_STREAMs that wait, and a GOAWAY, our own or the codec's reason (rule 24). */
+static void say_goaway(struct ps_conn *c)
+{
+    struct ps_buf *out = &c->env->wire_out;
+    struct ps_err err;
+    enum ps_status st = ps_h2_shutdown(c->codec, &err);
+    ps_buf_clear(out);
+    if (st == PS_OK)
+        st = ps_codec_pull(c->codec, out, &err);
+    if (st == PS_OK && ps_buf_n(out) > 0)
+        st = c->is_tls ? conn_write_tls(c, ps_buf_view(out), &err)
+                       : conn_write_sock(c, ps_buf_view(out), &err);
+    (void)st; /* the connection ends either way */
+    ps_buf_clear(out);
+}
+
+/* The polite last words, if the kernel takes them at once: GOAWAY, close_notify. */
 static void say_goodbye(struct ps_conn *c)
 {
-    if (c->sock == NULL || !c->is_tls || !c->tls.open || c->write_err.status != PS_OK)
+    if (c->sock == NULL || c->write_err.status != PS_OK)
+        return;
+    if (c->is_h2 && c->codec != NULL)
+        say_goaway(c);
+    if (!c->is_tls || !c->tls.open)
         return;
     ps_tls_link_close(&c->tls);
     ps_buf_clear(&c->env->cipher_out);
     if (ps_tls_link_pull(&c->tls, &c->env->cipher_out) == PS_OK) {
         enum ps_status st = ps_sock_write(c->sock, ps_buf_view(&c->env->cipher_out), NULL);
-        (void)st; /* the connection ends either way */
+        (void)st; /* as above */
     }
     ps_buf_clear(&c->env->cipher_out);
 }
@@ -122,6 +145,7 @@ void conn_fail(struct ps_conn *c, const struct ps_err *err)
     end_streams(c, err != NULL ? err : &closed);
     ps_clock_clear(c->env->clock, &c->deadline);
     ps_clock_clear(c->env->clock, &c->retire);
+    live_stop(c);
     ps_resolver_cancel(c->env->resolver, &c->lookup);
     ps_dial_cancel(&c->dial);
     say_goodbye(c);
@@ -163,13 +187,6 @@ static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
 {
     struct ps_conn *c = PS_ITEM(d, struct ps_conn, deadline);
     (void)now_ms;
-    if (c->state >= PS_CONN_OPEN) {
-        if (c->codec != NULL && ps_h1_is_waiting(c->codec)) {
-            ps_h1_stop_waiting(c->codec); /* rule 66: no 100 came in time, send the body anyway */
-            conn_pump(c);
-        }
-        return;
-    }
     struct ps_err err;
     bool is_tls = c->state == PS_CONN_TLS;
     const char *doing = is_tls                ? "the TLS handshake"
@@ -263,7 +280,8 @@ enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
     c->target = *target;
     c->connect_ms = connect_ms;
     c->is_tls = target->is_https;
-    c->dns_us = c->connect_us = c->tls_us = UINT64_MAX;
+    c->dns_us = c->connect_us = c->tls_us = c->ping_us = UINT64_MAX;
+    c->goaway_code = -1;
     c->deadline.fire = on_deadline;
     c->lookup.owner = c;
     c->lookup.on_done = on_resolved;
@@ -274,6 +292,7 @@ enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
                                .owner = c,
                                .on_done = on_dialed};
     ps_list_init(&c->streams);
+    ps_list_init(&c->sending);
     ps_list_init(&c->over);
     enum ps_status st = arm_deadline(c, err);
     if (st != PS_OK)

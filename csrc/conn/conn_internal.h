@@ -4,7 +4,14 @@
 
 #include "conn/conn.h"
 
-enum { CONN_QUEUE_HIGH_BYTES = 131072 }; /* unsent bytes in the socket's queue before we stop pulling */
+enum {
+    CONN_QUEUE_HIGH_BYTES = 131072, /* unsent bytes in the socket's queue before we stop pulling */
+    /* A server built on nghttp2 forgives 1000 RST_STREAMs and 33 more a second, then says GOAWAY. Half of
+     * that is ours; what still runs when it is used up may be cut as well (rule 53). */
+    CONN_CANCELS_N = 500,
+    CONN_CANCELS_PER_S = 16,
+    CONN_CANCEL = 1000, /* one RST_STREAM in conn.cancels_left */
+};
 
 void conn_set_state(struct ps_conn *c, enum ps_conn_state to);
 void conn_check(const struct ps_conn *c);
@@ -26,10 +33,21 @@ PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain,
 PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes,
                                         struct ps_err *err);
 void conn_pump(struct ps_conn *c);
+/* The pump: at once in HTTP/1.1, before the next poll in HTTP/2. */
+void conn_pump_soon(struct ps_conn *c);
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);
+/* Out of the connection's lists; remembers whether some of it may have left. */
+void conn_unlink_stream(struct ps_stream *s);
 
 /* feed.c: what the socket tells. */
 extern const struct ps_sock_ops conn_sock_ops;
+
+/* liveness.c */
+PS_CHECK enum ps_status live_start(struct ps_conn *c);
+void live_stop(struct ps_conn *c);
+void live_heard(struct ps_conn *c); /* bytes came */
+void live_read(struct ps_conn *c);  /* and the codec has read them */
+void live_opened(struct ps_conn *c); /* a stream was opened */
 
 /* Microseconds since c->mark_ns, which moves to now. */
 uint64_t conn_lap_us(struct ps_conn *c);

@@ -9,8 +9,9 @@ static void feed_plain(struct ps_conn *c, struct ps_bytes bytes)
         conn_fail(c, NULL);
         return;
     }
-    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
-        PS_ITEM(n, struct ps_stream, node)->answer_begun = true; /* one stream in h1 */
+    struct ps_node *only = c->is_h2 ? NULL : ps_list_first(&c->streams);
+    if (only != NULL)
+        PS_ITEM(only, struct ps_stream, node)->answer_begun = true;
     ps_codec_feed(c->codec, bytes);
     conn_pump(c);
 }
@@ -62,6 +63,8 @@ static void feed_cipher(struct ps_conn *c, struct ps_bytes bytes)
 static void on_read(void *owner, struct ps_bytes bytes)
 {
     struct ps_conn *c = owner;
+    if (c->is_h2)
+        live_heard(c);
     if (c->is_tls)
         feed_cipher(c, bytes);
     else
@@ -75,6 +78,10 @@ static void on_fail(void *owner, const struct ps_err *err)
         if (c->write_err.status == PS_OK)
             c->write_err = *err;
         conn_pump(c);
+        return;
+    }
+    if (c->is_h2 && c->goaway_code >= 0) {
+        on_eof(c); /* rule 19: why it said goodbye says more than how it hung up */
         return;
     }
     struct ps_err why = *err;

@@ -3,18 +3,37 @@
 #include "base/mem.h"
 #include "conn/conn_internal.h"
 #include "proto/h1.h"
+#include "proto/h2.h"
 
-static void conn_ready(struct ps_conn *c)
+static const uint8_t alpn_both[] = "\x02h2\x08http/1.1";
+static const uint8_t alpn_h1[] = "\x08http/1.1";
+
+static bool offers_h2(const struct ps_conn *c)
+{
+    return c->settings->http2 != PS_HTTP2_OFF && !c->target.h1_only;
+}
+
+static void conn_ready(struct ps_conn *c, bool is_h2)
 {
     struct ps_err err;
-    if (ps_h1_new(&c->codec, &c->settings->codec, &err) != PS_OK) {
+    enum ps_status st = is_h2 ? ps_h2_new(&c->codec, &c->settings->codec, &err)
+                              : ps_h1_new(&c->codec, &c->settings->codec, &err);
+    c->is_h2 = is_h2 && st == PS_OK;
+    c->opened_ms = c->idle_since_ms = c->cancels_ms = ps_clock_now_ms(c->env->clock);
+    c->cancels_left = CONN_CANCELS_N * CONN_CANCEL;
+    if (st == PS_OK && is_h2 && live_start(c) != PS_OK)
+        st = ps_err_nomem(&err);
+    if (st != PS_OK) {
         conn_fail(c, &err);
         return;
     }
     ps_clock_clear(c->env->clock, &c->deadline);
-    c->opened_ms = c->idle_since_ms = ps_clock_now_ms(c->env->clock);
     conn_set_state(c, PS_CONN_OPEN);
     c->ops->on_open(c->owner, c);
+    if (c->state != PS_CONN_OPEN)
+        return;
+    c->slots_n = ps_conn_free_slots(c);
+    conn_pump_soon(c); /* the preface, when nobody asked for anything */
 }
 
 /* Rule 81: no answer means HTTP/1.1; a protocol that was not offered is an error. */
@@ -23,7 +42,11 @@ static void check_alpn(struct ps_conn *c)
     struct ps_tls_info info;
     ps_tls_link_info(&c->tls, &info);
     if (info.alpn[0] == '\0' || strcmp(info.alpn, "http/1.1") == 0) {
-        conn_ready(c);
+        conn_ready(c, false);
+        return;
+    }
+    if (strcmp(info.alpn, "h2") == 0 && offers_h2(c)) {
+        conn_ready(c, true);
         return;
     }
     struct ps_err err;
@@ -81,8 +104,8 @@ static enum ps_status start_tls(struct ps_conn *c, struct ps_err *err)
             : ps_tls_sessions_take(c->settings->sessions, c->target.key);
     struct ps_tls_peer peer = {.name = c->target.host,
                                .sni = c->target.sni,
-                               .alpn = c->settings->alpn,
-                               .alpn_n = c->settings->alpn_n};
+                               .alpn = offers_h2(c) ? alpn_both : alpn_h1,
+                               .alpn_n = offers_h2(c) ? sizeof alpn_both - 1 : sizeof alpn_h1 - 1};
     enum ps_status st = ps_tls_link_init(&c->tls, c->settings->tls, &peer, session, err);
     if (st != PS_OK)
         ps_tls_session_free(session);
@@ -102,7 +125,7 @@ void conn_secure(struct ps_conn *c, struct ps_sock *given)
         return;
     }
     if (!c->is_tls) {
-        conn_ready(c);
+        conn_ready(c, c->settings->http2 == PS_HTTP2_PRIOR && !c->target.h1_only);
         return;
     }
     if (c->connect_ms > 0) { /* it was set, so moving it cannot fail */

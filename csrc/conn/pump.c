@@ -5,9 +5,14 @@
 #include <assert.h>
 
 #include "conn/conn_internal.h"
+#include "proto/h2.h"
 
-static struct ps_stream *find_stream(const struct ps_conn *c, uint32_t id)
+/* HTTP/2's events carry their stream; HTTP/1.1 has one at most. */
+static struct ps_stream *stream_of(const struct ps_conn *c, const struct ps_event *ev)
 {
+    if (ev->tag != NULL)
+        return ev->tag;
+    uint32_t id = ev->id;
     for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n)) {
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
         if (s->id == id)
@@ -24,9 +29,21 @@ static enum ps_phase stream_phase(const struct ps_stream *s)
     return s->told_sent ? PS_PHASE_WAIT : PS_PHASE_SEND;
 }
 
+void conn_unlink_stream(struct ps_stream *s)
+{
+    struct ps_conn *c = s->conn;
+    if (ps_node_linked(&s->node) && !s->is_complete && s->err.status == PS_OK)
+        c->streams_n--;
+    ps_node_unlink(&s->node);
+    ps_node_unlink(&s->send_node);
+    ps_clock_clear(c->env->clock, &s->expect);
+    c->slot_freed = true;
+}
+
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed)
 {
     struct ps_conn *c = s->conn;
+    conn_unlink_stream(s);
     if (err != NULL) {
         s->err = *err;
         if (s->err.phase == PS_PHASE_NONE || err->status == PS_READ_FAILED ||
@@ -35,8 +52,7 @@ void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_pro
     }
     s->is_complete = err == NULL;
     s->not_processed = not_processed;
-    c->slot_freed = true;
-    ps_node_unlink(&s->node);
+    s->byte_written = c->is_h2 ? !not_processed : s->byte_written;
     ps_list_push_back(&c->over, &s->node);
 }
 
@@ -49,13 +65,14 @@ static void refuse_stream(struct ps_stream *s, const struct ps_err *err)
 
 static void give_event(struct ps_conn *c, struct ps_event *ev)
 {
-    struct ps_stream *s = find_stream(c, ev->id);
+    struct ps_stream *s = stream_of(c, ev);
     struct ps_err err;
     enum ps_status st = PS_OK;
     if (s == NULL) { /* dropped by its owner meanwhile */
         ps_head_free(ev->head);
         return;
     }
+    s->answer_begun = s->answer_begun || ev->kind != PS_EV_RESET || ev->err.phase >= PS_PHASE_HEAD;
     switch (ev->kind) {
     case PS_EV_INFO:
         st = s->ops->on_info(s->owner, ev->head, &err);
@@ -101,7 +118,8 @@ static void take_events(struct ps_conn *c)
             conn_fail(c, ps_list_empty(&c->streams) && c->peer_done ? NULL : &ev.err);
             return;
         }
-        if (ev.kind == PS_EV_GOAWAY) {
+        if (ev.kind == PS_EV_GOAWAY) { /* rule 17: out of the pool before anything else */
+            c->goaway_code = ev.err.detail;
             ps_conn_drain(c);
             continue;
         }
@@ -137,17 +155,20 @@ static bool push_body(struct ps_stream *s)
 static bool push_bodies(struct ps_conn *c)
 {
     bool moved = false;
-    struct ps_node *n = ps_list_first(&c->streams);
+    struct ps_node *n = ps_list_first(&c->sending);
     while (n != NULL) {
-        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
-        n = ps_list_next(&c->streams, n);
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, send_node);
+        n = ps_list_next(&c->sending, n);
         moved = push_body(s) || moved;
     }
     return moved;
 }
 
+/* HTTP/1.1: what left is of the one request there is. HTTP/2 asks its codec when it must know. */
 static void mark_written(struct ps_conn *c)
 {
+    if (c->is_h2)
+        return;
     for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
         PS_ITEM(n, struct ps_stream, node)->byte_written = true;
 }
@@ -170,6 +191,8 @@ static bool push_wire(struct ps_conn *c)
            ps_sock_queued(c->sock) < CONN_QUEUE_HIGH_BYTES) {
         struct ps_err err;
         uint64_t sent_n = c->sent_n;
+        if (!ps_codec_wants_write(c->codec) && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
+            break;
         enum ps_status st = ps_codec_pull(c->codec, out, &err);
         bool has_request = ps_buf_n(out) > 0;
         if (st == PS_OK && !has_request && !(c->is_tls && ps_tls_link_pending(&c->tls) > 0))
@@ -216,11 +239,19 @@ static void steer_reading(struct ps_conn *c)
         conn_fail(c, &err);
 }
 
-static struct ps_stream *first_unsent(const struct ps_conn *c)
+/* Is all of the request out of the codec? */
+static bool is_pulled(const struct ps_stream *s)
 {
-    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n)) {
-        struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
-        if (s->body_done && !s->told_sent)
+    const struct ps_codec *codec = s->conn->codec;
+    return s->body_done && (!s->conn->is_h2 ||
+                            (ps_h2_is_sent(codec, s->id) && ps_h2_unsent_n(codec, s->id) == 0));
+}
+
+static struct ps_stream *first_pulled(const struct ps_conn *c)
+{
+    for (struct ps_node *n = ps_list_first(&c->sending); n; n = ps_list_next(&c->sending, n)) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, send_node);
+        if (is_pulled(s))
             return s;
     }
     return NULL;
@@ -231,7 +262,8 @@ static void tell_sent(struct ps_conn *c)
 {
     struct ps_stream *s;
     while (c->state < PS_CONN_CLOSING && c->write_err.status == PS_OK &&
-           ps_sock_queued(c->sock) == 0 && (s = first_unsent(c)) != NULL) {
+           ps_sock_queued(c->sock) == 0 && (s = first_pulled(c)) != NULL) {
+        ps_node_unlink(&s->send_node);
         s->told_sent = true;
         s->ops->on_sent(s->owner);
     }
@@ -255,6 +287,7 @@ static void tell_over(struct ps_conn *c)
     while ((n = ps_list_pop_front(&c->over)) != NULL) {
         struct ps_stream *s = PS_ITEM(n, struct ps_stream, node);
         s->conn = NULL;
+        s->conn_lost = c->state >= PS_CONN_CLOSING;
         s->ops->on_over(s->owner, s->is_complete ? NULL : &s->err, s->not_processed);
     }
 }
@@ -264,7 +297,8 @@ static void tell_over(struct ps_conn *c)
 static bool is_spent(const struct ps_conn *c)
 {
     return c->state == PS_CONN_DRAIN || c->peer_done || c->write_err.status != PS_OK ||
-           !ps_codec_is_reusable(c->codec) || (c->slot_freed && ps_sock_queued(c->sock) > 0);
+           !ps_codec_is_reusable(c->codec) ||
+           (!c->is_h2 && c->slot_freed && ps_sock_queued(c->sock) > 0);
 }
 
 static void settle(struct ps_conn *c)
@@ -275,11 +309,38 @@ static void settle(struct ps_conn *c)
         conn_fail(c, c->write_err.status != PS_OK ? &c->write_err : NULL);
         return;
     }
-    if (c->slot_freed && ps_conn_free_slots(c) > 0) {
+    if (c->is_h2)
+        live_read(c);
+    if (c->is_h2 && !ps_codec_is_reusable(c->codec))
+        ps_conn_drain(c); /* it will not serve again: others should not wait for it */
+    size_t slots_n = ps_conn_free_slots(c);
+    if (slots_n > 0 && (c->slot_freed || slots_n > c->slots_n)) {
         c->slot_freed = false;
         c->idle_since_ms = ps_clock_now_ms(c->env->clock);
         c->ops->on_free(c->owner, c);
     }
+    if (c->state == PS_CONN_OPEN)
+        c->slots_n = ps_conn_free_slots(c);
+}
+
+void conn_pump_soon(struct ps_conn *c)
+{
+    if (!c->is_h2)
+        conn_pump(c);
+    else if (c->is_pumping)
+        c->again = true;
+    else if (!ps_node_linked(&c->dirty_node))
+        ps_list_push_back(&c->env->dirty, &c->dirty_node);
+}
+
+void ps_env_flush(struct ps_env *env)
+{
+    struct ps_list now; /* what comes meanwhile waits for the next turn */
+    struct ps_node *n;
+    ps_list_init(&now);
+    ps_list_move_all(&now, &env->dirty);
+    while ((n = ps_list_pop_front(&now)) != NULL)
+        conn_pump(PS_ITEM(n, struct ps_conn, dirty_node));
 }
 
 void conn_pump(struct ps_conn *c)
@@ -288,6 +349,7 @@ void conn_pump(struct ps_conn *c)
         c->again = true;
         return;
     }
+    ps_node_unlink(&c->dirty_node);
     c->is_pumping = true;
     do {
         c->again = false;

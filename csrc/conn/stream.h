@@ -7,6 +7,7 @@
 #ifndef PS_CONN_STREAM_H
 #define PS_CONN_STREAM_H
 
+#include "base/deadlines.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "proto/head.h"
@@ -36,16 +37,20 @@ struct ps_stream {
     const struct ps_request *request; /* borrowed, sealed */
     bool auto_credit; /* body bytes count as eaten when on_body() has them */
     /* conn's */
-    struct ps_node node;  /* in conn.streams, then in conn.over */
+    struct ps_node node;      /* in conn.streams, then in conn.over */
+    struct ps_node send_node; /* in conn.sending */
+    struct ps_deadline expect; /* the wait for 100 Continue (rule 66) */
     struct ps_conn *conn; /* NULL when not linked */
     uint32_t id;
     bool body_done;     /* the codec has taken the whole body, or wants no more of it */
+    size_t unsent_n;    /* of what the codec took, as of the last look at progress */
     bool told_sent;
     bool head_seen;     /* the final response head has come: never replay */
-    bool byte_written;  /* some byte of the request reached the kernel */
+    bool byte_written;  /* some byte of the request may have left; h2: known when it is over */
     bool answer_begun;  /* some byte of the response came */
     bool is_complete;   /* END seen */
     bool not_processed;
+    bool conn_lost;     /* it ended with its connection */
     struct ps_err err;  /* why it ended; status 0 = complete */
 };
 

@@ -8,6 +8,7 @@
 #include "engine/replay.h"
 
 static void try_acquire(struct ps_call *c);
+static void hold(struct ps_call *c, uint64_t pause_ms);
 
 static void rearm(struct ps_call *c) /* it is set already, see call_arm() */
 {
@@ -23,10 +24,10 @@ static void rearm(struct ps_call *c) /* it is set already, see call_arm() */
 static void release(struct ps_call *c)
 {
     c->state = PS_CALL_DONE;
-    c->maybe_processed = c->maybe_processed || c->stream.byte_written;
     ps_clock_clear(&c->engine->clock, &c->deadline);
     ps_pool_forget(&c->waiter);
     ps_conn_drop_stream(&c->stream);
+    c->maybe_processed = c->maybe_processed || c->stream.byte_written;
     ps_node_unlink(&c->node);
     c->timings.end_ns = uv_hrtime();
     ps_engine_call_over(c->engine, c->spec->profile);
@@ -56,6 +57,8 @@ static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
     if (out != PS_CLOCK_NONE) {
         call_clock_err(c, out, &err);
         end(c, &err);
+    } else if (c->state == PS_CALL_HOLD && now_ms >= c->hold_ms) {
+        try_acquire(c);
     } else if (call_arm(c) != PS_OK) { /* there was progress since it was set */
         ps_err_nomem(&err);
         end(c, &err);
@@ -140,38 +143,78 @@ static void on_sent(void *owner)
     rearm(c);
 }
 
-static bool may_replay(const struct ps_call *c, const struct ps_err *err, bool not_processed)
+static struct ps_replay_facts replay_facts(const struct ps_call *c, const struct ps_err *err,
+                                           bool not_processed)
 {
-    struct ps_replay_facts facts = {
+    return (struct ps_replay_facts){
         .status = err->status,
+        .is_h2 = c->is_h2,
+        .code = c->is_h2 ? err->detail : 0,
         .attempts_n = c->timings.attempts_n,
         .answer_begun = c->stream.answer_begun || c->head_seen,
         .not_processed = not_processed,
+        .conn_lost = c->stream.conn_lost,
         .reused = c->timings.reused,
         .is_idempotent = c->spec->request->is_idempotent,
         .body_is_repeatable = !c->body_touched,
     };
-    return !c->engine->is_stopping && !c->spec->profile->pool.is_closing &&
-           ps_replay_allowed(&facts);
+}
+
+/* The decision, with what is left of the budget; a refusal that needs a word gets it in `err`. */
+static enum ps_replay decide(const struct ps_call *c, const struct ps_replay_facts *facts,
+                             struct ps_err *err)
+{
+    struct ps_pool *pool = &c->spec->profile->pool;
+    if (c->engine->is_stopping || pool->is_closing)
+        return PS_REPLAY_NO;
+    enum ps_replay verdict = ps_replay_decide(facts);
+    if (verdict == PS_REPLAY_BODY_GONE)
+        ps_err_add(err, "; not sent again: part of its body was taken from its source already");
+    if (verdict == PS_REPLAY_NO || verdict == PS_REPLAY_BODY_GONE)
+        return PS_REPLAY_NO;
+    if (ps_pool_take_replay(pool, &c->waiter))
+        return verdict;
+    ps_err_add(err, "; not sent again: too many requests to this host were sent twice lately");
+    return PS_REPLAY_NO;
+}
+
+static void replay(struct ps_call *c, const struct ps_replay_facts *facts, enum ps_replay verdict)
+{
+    bool is_safe = facts->not_processed || verdict == PS_REPLAY_ON_H1;
+    c->maybe_processed = c->maybe_processed || !is_safe;
+    c->spec->profile->replayed_n++;
+    c->stream.byte_written = false; /* it speaks of the next attempt from here on */
+    c->body_at = 0;
+    c->is_sent = false;
+    c->timings.sent_ns = c->timings.body_out_bytes = 0;
+    c->waiter.fresh = !c->is_h2;
+    c->waiter.avoid_id = c->is_h2 ? c->timings.conn_id : 0;
+    if (verdict == PS_REPLAY_ON_H1)
+        ps_pool_set_h1_only(&c->spec->profile->pool, &c->waiter);
+    uint64_t pause_ms = ps_replay_pause_ms(facts, uv_hrtime() / 1000);
+    if (pause_ms == 0)
+        try_acquire(c);
+    else
+        hold(c, pause_ms);
 }
 
 static void on_over(void *owner, const struct ps_err *err, bool not_processed)
 {
     struct ps_call *c = owner;
-    if (err != NULL && may_replay(c, err, not_processed)) {
-        c->maybe_processed = c->maybe_processed || !not_processed;
-        c->spec->profile->replayed_n++;
-        c->stream.byte_written = false; /* it speaks of the next attempt from here on */
-        c->body_at = 0;
-        c->is_sent = false;
-        c->timings.sent_ns = c->timings.body_out_bytes = 0;
-        c->waiter.fresh = true;
-        try_acquire(c);
+    if (err == NULL) {
+        end(c, NULL);
         return;
     }
-    if (err != NULL && not_processed)
+    struct ps_err why = *err;
+    struct ps_replay_facts facts = replay_facts(c, err, not_processed);
+    enum ps_replay verdict = decide(c, &facts, &why);
+    if (verdict != PS_REPLAY_NO) {
+        replay(c, &facts, verdict);
+        return;
+    }
+    if (not_processed)
         c->stream.byte_written = false;
-    end(c, err);
+    end(c, &why);
 }
 
 static const struct ps_stream_ops stream_ops = {
@@ -193,6 +236,8 @@ static void note_connection(struct ps_call *c, const struct ps_conn *conn)
     t->conn_ns = uv_hrtime();
     t->conn_id = conn->id;
     t->attempts_n++;
+    t->stream_id = 0;
+    c->is_h2 = conn->is_h2;
     t->reused = conn->requests_n > 0;
     if (!t->reused) {
         t->dns_us = conn->dns_us;
@@ -212,9 +257,11 @@ static enum ps_status run_on(struct ps_call *c, struct ps_conn *conn, struct ps_
     note_connection(c, conn);
     call_touch(c);
     c->state = PS_CALL_RUN;
-    c->is_dialing = false;
     rearm(c);
-    return ps_conn_open_stream(conn, &c->stream, err);
+    enum ps_status st = ps_conn_open_stream(conn, &c->stream, err);
+    if (st == PS_OK && c->is_h2)
+        c->timings.stream_id = c->stream.id;
+    return st;
 }
 
 static void on_ready(void *owner, struct ps_conn *conn, const struct ps_err *err)
@@ -225,12 +272,6 @@ static void on_ready(void *owner, struct ps_conn *conn, const struct ps_err *err
         end(c, err);
     else if (run_on(c, conn, &why) != PS_OK)
         end(c, &why);
-}
-
-static void on_dial(void *owner)
-{
-    struct ps_call *c = owner;
-    c->is_dialing = true;
 }
 
 static void try_acquire(struct ps_call *c)
@@ -244,12 +285,32 @@ static void try_acquire(struct ps_call *c)
         ps_err_nomem(&err);
     if (st == PS_OK)
         st = ps_pool_acquire(&c->spec->profile->pool, &c->waiter, &now, &err);
-    if (st == PS_OK && now == NULL)
-        c->is_dialing = c->waiter.dial != NULL;
-    else if (st == PS_OK && (st = run_on(c, now, &err)) != PS_OK)
+    if (st == PS_OK && now != NULL && (st = run_on(c, now, &err)) != PS_OK)
         ps_pool_give_back(now);
     if (st != PS_OK)
         end_later(c, &err);
+}
+
+static void hold(struct ps_call *c, uint64_t pause_ms)
+{
+    struct ps_err err;
+    c->state = PS_CALL_HOLD;
+    c->hold_ms = ps_clock_now_ms(&c->engine->clock) + pause_ms;
+    if (call_arm(c) == PS_OK)
+        return;
+    ps_err_nomem(&err);
+    end_later(c, &err);
+}
+
+void ps_calls_end_hold(struct ps_engine *e)
+{
+    for (struct ps_node *n = ps_list_first(&e->calls); n; n = ps_list_next(&e->calls, n)) {
+        struct ps_call *c = PS_ITEM(n, struct ps_call, node);
+        if (c->state == PS_CALL_HOLD) { /* its next attempt finds the pool closed */
+            c->hold_ms = 0;
+            rearm(c);
+        }
+    }
 }
 
 /* -- the owner's calls -- */
@@ -257,7 +318,9 @@ static void try_acquire(struct ps_call *c)
 enum ps_phase ps_call_phase(const struct ps_call *c)
 {
     if (c->state == PS_CALL_QUEUE)
-        return c->is_dialing ? PS_PHASE_CONNECT : PS_PHASE_QUEUE;
+        return ps_pool_is_dialing(&c->waiter) ? PS_PHASE_CONNECT : PS_PHASE_QUEUE;
+    if (c->state == PS_CALL_HOLD)
+        return PS_PHASE_QUEUE;
     if (c->head_seen)
         return PS_PHASE_BODY;
     return c->is_sent ? PS_PHASE_WAIT : PS_PHASE_SEND;
@@ -271,8 +334,7 @@ static void init_waiter(struct ps_call *c)
                                    .is_https = c->spec->request->is_https,
                                    .sni = c->spec->sni,
                                    .connect_ms = c->spec->clocks_ms[PS_CLOCK_CONNECT],
-                                   .on_ready = on_ready,
-                                   .on_dial = on_dial};
+                                   .on_ready = on_ready};
 }
 
 void ps_call_start(struct ps_call *c, struct ps_engine *e, const struct ps_call_spec *spec,

@@ -1,7 +1,8 @@
 /* engine/call.h -- one request across connections: wait for a connection, send, receive, replay if safe,
  * give up when a clock runs out.
  *
- *   start -> QUEUE (pool) -> RUN (stream) -> DONE          a safe replay goes back to QUEUE
+ *   start -> QUEUE (pool) -> RUN (stream) -> DONE          a safe replay goes back to QUEUE,
+ *                                                          through HOLD when it was refused twice
  *
  * Sinks only store. on_done comes once, last, possibly from inside ps_call_start(); the call's memory must
  * stay until the loop's callback that told it has returned. After ps_call_cancel() nothing comes. The call
@@ -39,7 +40,7 @@ struct ps_call_ops {
     void (*on_done)(void *owner, const struct ps_err *err); /* NULL = complete response */
 };
 
-enum ps_call_state { PS_CALL_NEW, PS_CALL_QUEUE, PS_CALL_RUN, PS_CALL_DONE };
+enum ps_call_state { PS_CALL_NEW, PS_CALL_QUEUE, PS_CALL_HOLD, PS_CALL_RUN, PS_CALL_DONE };
 
 struct ps_call {
     struct ps_engine *engine;
@@ -53,7 +54,8 @@ struct ps_call {
     struct ps_deadline deadline;  /* the earliest clock, checked lazily */
     size_t body_at;               /* next byte of spec->body */
     bool body_touched;            /* something of a streamed body was taken */
-    bool is_dialing;              /* a dial of its own is running: the pool clock stands */
+    bool is_h2;                   /* the last connection */
+    uint64_t hold_ms;             /* HOLD: when to try again */
     bool is_sent;
     bool head_seen;
     bool maybe_processed;         /* some byte reached a peer that may have acted on it */
@@ -68,6 +70,8 @@ void ps_call_start(struct ps_call *c, struct ps_engine *e, const struct ps_call_
 void ps_call_credit(struct ps_call *c, size_t n);
 void ps_call_kick(struct ps_call *c); /* body_peek() has something new */
 void ps_call_cancel(struct ps_call *c);
+/* The engine stops: those that hold come to their end now. */
+void ps_calls_end_hold(struct ps_engine *e);
 /* Phase for people: queue, connect, send, wait, body... */
 enum ps_phase ps_call_phase(const struct ps_call *c);
 

@@ -19,9 +19,11 @@ static void sooner(struct due *d, uint64_t from_ms, const struct ps_call *c, enu
         *d = (struct due){from_ms + limit, kind};
 }
 
+/* HTTP/2 sends new credit for each half window, so a peer may stand still from half a window on. */
 bool call_is_paused(const struct ps_call *c)
 {
-    return c->unread_n > c->spec->profile->settings.conn.codec.window_bytes;
+    size_t window_bytes = c->spec->profile->settings.conn.codec.window_bytes;
+    return c->is_h2 ? c->unread_n >= window_bytes / 2 : c->unread_n > window_bytes;
 }
 
 void call_touch(struct ps_call *c)
@@ -29,14 +31,26 @@ void call_touch(struct ps_call *c)
     c->last_ms = ps_clock_now_ms(&c->engine->clock);
 }
 
+/* A connection on its way, its own or one that it will share, is no wait for the limits; what it waits for
+ * may become one without a word, so it looks again later. Its own dial has its own clock. */
+static void queue_due(struct due *d, const struct ps_call *c, uint64_t now_ms)
+{
+    bool is_dialing = ps_pool_is_dialing(&c->waiter);
+    sooner(d, is_dialing ? now_ms : c->queue_ms, c, PS_CLOCK_POOL);
+    if (is_dialing && c->waiter.dial == NULL)
+        sooner(d, c->queue_ms, c, PS_CLOCK_CONNECT);
+}
+
 static struct due next_due(const struct ps_call *c)
 {
     struct due d = {UINT64_MAX, PS_CLOCK_NONE};
     uint64_t now_ms = ps_clock_now_ms(&c->engine->clock);
     sooner(&d, c->start_ms, c, PS_CLOCK_TOTAL);
-    if (c->state == PS_CALL_QUEUE) {
-        if (!c->is_dialing)
-            sooner(&d, c->queue_ms, c, PS_CLOCK_POOL);
+    if (c->state == PS_CALL_HOLD) {
+        if (c->hold_ms < d.at_ms)
+            d = (struct due){c->hold_ms, PS_CLOCK_NONE};
+    } else if (c->state == PS_CALL_QUEUE) {
+        queue_due(&d, c, now_ms);
     } else if (c->head_seen) {
         sooner(&d, call_is_paused(c) ? now_ms : c->last_ms, c, PS_CLOCK_IDLE);
     } else if (c->is_sent) {

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "engine/call.h"
 #include "engine/engine_internal.h"
 
 enum { FAR_MS = 86400000 }; /* a day */
@@ -29,6 +30,12 @@ static bool is_spent(const struct ps_profile *p)
     return p->is_closed && p->calls_n == 0 && p->pool.told_empty;
 }
 
+static void close_handles(struct ps_engine *e)
+{
+    ps_clock_close(&e->clock);
+    uv_close((uv_handle_t *)&e->before_poll, NULL);
+}
+
 /* Nothing runs any more: give the handles back. */
 static void finish(struct ps_engine *e)
 {
@@ -38,7 +45,7 @@ static void finish(struct ps_engine *e)
     ps_clock_clear(&e->clock, &e->drain);
     ps_clock_clear(&e->clock, &e->sweep);
     ps_resolver_close(e->resolver);
-    ps_clock_close(&e->clock);
+    close_handles(e);
     if (e->on_stopped != NULL)
         e->on_stopped(e->owner);
 }
@@ -63,10 +70,25 @@ static void on_sweep(struct ps_deadline *d, uint64_t now_ms)
     finish(e);
 }
 
+static void on_before_poll(uv_prepare_t *prepare)
+{
+    struct ps_engine *e = prepare->data;
+    ps_env_flush(&e->env);
+}
+
+static void open_handles(struct ps_engine *e)
+{
+    uv_prepare_init(e->loop, &e->before_poll); /* neither can fail */
+    uv_prepare_start(&e->before_poll, on_before_poll);
+    uv_unref((uv_handle_t *)&e->before_poll);
+    e->before_poll.data = e;
+}
+
 static void abort_all(struct ps_engine *e)
 {
     struct ps_err err;
     ps_err_set(&err, PS_CLOSED, PS_PHASE_NONE, "the engine was stopped");
+    ps_calls_end_hold(e);
     for (struct ps_node *n = ps_list_first(&e->profiles); n; n = ps_list_next(&e->profiles, n))
         ps_pool_abort(&PS_ITEM(n, struct ps_profile, node)->pool, &err);
     sweep_later(e);
@@ -92,8 +114,12 @@ enum ps_status ps_engine_open(struct ps_engine *e, uv_loop_t *loop,
     e->env.loop = loop;
     e->env.clock = &e->clock;
     e->env.sock_share = &e->sock_share;
-    if (ps_clock_open(&e->clock, loop) != PS_OK)
-        return ps_err_nomem(err);
+    ps_list_init(&e->env.dirty);
+    open_handles(e);
+    if (ps_clock_open(&e->clock, loop) != PS_OK) {
+        ps_err_nomem(err);
+        goto fail;
+    }
     if (ps_deadlines_reserve(&e->clock.due, 64) != PS_OK ||
         ps_clock_set(&e->clock, &e->sweep, ps_clock_now_ms(&e->clock) + FAR_MS) != PS_OK) {
         ps_err_nomem(err);
@@ -106,7 +132,7 @@ enum ps_status ps_engine_open(struct ps_engine *e, uv_loop_t *loop,
     return PS_OK;
 fail:
     ps_clock_clear(&e->clock, &e->sweep);
-    ps_clock_close(&e->clock); /* the caller runs the loop dry and calls fini */
+    close_handles(e); /* the caller runs the loop dry and calls fini */
     return err == NULL ? PS_NOMEM : err->status;
 }
 

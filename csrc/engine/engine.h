@@ -17,6 +17,7 @@ struct ps_engine {
     struct ps_list profiles;
     struct ps_list calls;        /* between start and done */
     size_t calls_n;
+    uv_prepare_t before_poll;    /* pumps the connections that were asked something this turn */
     struct ps_deadline drain;    /* when stopping: cancel what still runs */
     struct ps_deadline sweep;    /* frees profiles that became empty, outside their callbacks; always set */
     bool is_open, is_stopping, told_stopped;

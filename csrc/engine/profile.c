@@ -5,8 +5,6 @@
 
 enum { SESSION_PEERS_N = 256 };
 
-static const uint8_t alpn_h1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-
 struct ps_profile *ps_profile_new(void)
 {
     struct ps_profile *p = ps_zalloc(sizeof *p);
@@ -27,8 +25,12 @@ struct ps_profile *ps_profile_new(void)
                          .eyeballs_ms = 250,
                          .queue_limit_bytes = 1024 * 1024},
                 .dns_ttl_ms = 30000,
-                .alpn = alpn_h1,
-                .alpn_n = sizeof alpn_h1,
+                .http2 = PS_HTTP2_ALPN,
+                .h2 = {.settings_ms = 10000,
+                       .quiet_ms = 5000,
+                       .quiet_answer_ms = 1000,
+                       .silence_ms = 30000,
+                       .silence_answer_ms = 20000},
                 .expect_ms = 1000,
                 .codec =
                     {

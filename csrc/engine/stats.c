@@ -9,14 +9,14 @@ static void add_conn(struct ps_stats *s, const struct ps_origin *o, const struct
                      uint64_t now_ms)
 {
     struct ps_stats_row *row = &s->rows[s->rows_n++];
-    size_t streams_n = 0;
-    for (struct ps_node *n = ps_list_first(&c->streams); n; n = ps_list_next(&c->streams, n))
-        streams_n++;
     snprintf(row->origin, sizeof row->origin, "%s", o->key);
     snprintf(row->peer, sizeof row->peer, "%s", ps_conn_peer_text(c));
     row->state = c->is_idle ? "idle" : ps_conn_state_name(c->state);
     row->id = c->id;
-    row->streams_n = streams_n;
+    row->protocol = c->codec == NULL ? "" : c->is_h2 ? "HTTP/2" : "HTTP/1.1";
+    row->streams_n = c->streams_n;
+    row->slots_n = ps_conn_free_slots(c);
+    row->ping_us = c->ping_us;
     row->requests_n = c->requests_n;
     row->age_ms = c->state >= PS_CONN_OPEN ? now_ms - c->opened_ms : 0;
     row->idle_ms = c->is_idle ? now_ms - c->idle_since_ms : 0;
@@ -33,7 +33,14 @@ static const char *waits_for(const struct ps_waiter *w)
 {
     if (w->dial != NULL)
         return w->dial->state == PS_CONN_TLS ? "tls" : "connect";
-    return w->origin->conns_n >= w->origin->pool->settings.max_per_origin_n
+    const struct ps_origin *o = w->origin;
+    if (ps_pool_is_dialing(w))
+        return o->dials_n > 0 ? "connect" : "ping";
+    if (ps_deadline_is_set(&o->calm))
+        return "calm";
+    if (o->pool->settings.is_strict && !ps_list_empty(&o->shared))
+        return "stream_limit";
+    return o->conns_n - o->draining_n >= o->pool->settings.max_per_origin_n
                ? "max_connections_per_origin"
                : "max_connections";
 }
@@ -64,9 +71,11 @@ struct ps_stats *ps_stats_collect(const struct ps_profile *p)
     s->stale_n = pool->stale_n;
     s->failed_dials_n = pool->failed_dials_n;
     s->replayed_n = p->replayed_n;
+    s->goaways_n = pool->goaways_n;
     for (struct ps_node *n = ps_list_first(&pool->origins); n; n = ps_list_next(&pool->origins, n)) {
         const struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
         add_list(s, o, &o->conns, now_ms);
+        add_list(s, o, &o->shared, now_ms);
         add_list(s, o, &o->idle, now_ms);
     }
     for (struct ps_node *n = ps_list_first(&pool->waiting); n; n = ps_list_next(&pool->waiting, n))

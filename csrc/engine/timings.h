@@ -16,6 +16,7 @@ struct ps_timings {
     uint64_t body_in_bytes, body_out_bytes;
     uint64_t conn_id;       /* 0 = none yet */
     unsigned attempts_n;
+    uint32_t stream_id;     /* of the last attempt over HTTP/2; 0 = HTTP/1.1 */
     bool reused;            /* the connection had carried a request before */
     char peer[64];          /* "127.0.0.1:443" */
     char tls[16];           /* "TLSv1.3"; "" = none */

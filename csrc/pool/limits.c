@@ -6,15 +6,39 @@
  * Thread: io. Owner: pool. */
 #include "pool/origin.h"
 
-bool has_room(const struct ps_origin *o)
-{
-    return o->conns_n < o->pool->settings.max_per_origin_n &&
-           o->pool->conns_n < o->pool->settings.max_conns_n;
-}
-
 static bool is_full(const struct ps_origin *o)
 {
-    return o->conns_n >= o->pool->settings.max_per_origin_n;
+    return o->conns_n - o->draining_n >= o->pool->settings.max_per_origin_n;
+}
+
+static bool is_pool_full(const struct ps_pool *p)
+{
+    return p->conns_n - p->draining_n >= p->settings.max_conns_n;
+}
+
+enum { HEDGE_MS = 1000 }; /* a dial that takes longer may hang: nobody else should rely on it */
+
+static bool is_dialing_well(const struct ps_origin *o)
+{
+    return o->dials_n > 0 && ps_clock_now_ms(o->pool->env->clock) < o->dialed_ms + HEDGE_MS;
+}
+
+/* How many more connections the waiters of this origin want, whatever the limits allow. Where one serves
+ * many, the next is dialed when it is known that those there are do not suffice (rules 5, 43). */
+static size_t dials_wanted(const struct ps_origin *o)
+{
+    if (o->undialed_n == 0 || ps_deadline_is_set(&o->calm))
+        return 0;
+    if (!origin_may_share(o))
+        return o->undialed_n;
+    if (is_dialing_well(o) || origin_is_probing(o))
+        return 0;
+    return o->pool->settings.is_strict && origin_has_h2(o) ? 0 : 1;
+}
+
+bool may_dial(const struct ps_origin *o)
+{
+    return !is_full(o) && !is_pool_full(o->pool) && dials_wanted(o) > 0;
 }
 
 void dial_assign(struct ps_waiter *w, struct ps_conn *dial)
@@ -27,11 +51,26 @@ void dial_assign(struct ps_waiter *w, struct ps_conn *dial)
         o->undialed_n++;
         o->pool->undialed_n++;
     }
+    o->claimed_n -= w->dial != NULL;
+    o->claimed_n += dial != NULL;
     if (w->dial != NULL)
         w->dial->claim = NULL;
     w->dial = dial;
     if (dial != NULL)
         dial->claim = w;
+}
+
+struct ps_conn *orphan_dial(const struct ps_origin *o)
+{
+    uint64_t now_ms = ps_clock_now_ms(o->pool->env->clock);
+    if (o->dials_n == o->claimed_n)
+        return NULL;
+    for (struct ps_node *n = ps_list_first(&o->conns); n; n = ps_list_next(&o->conns, n)) {
+        struct ps_conn *c = PS_ITEM(n, struct ps_conn, node);
+        if (c->is_dialing && c->claim == NULL && now_ms < c->dialed_ms + HEDGE_MS)
+            return c;
+    }
+    return NULL;
 }
 
 enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_err *err)
@@ -40,13 +79,18 @@ enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_er
                                     .port = o->port,
                                     .is_https = o->is_https,
                                     .sni = o->sni,
-                                    .key = o->key};
+                                    .key = o->key,
+                                    .h1_only = o->h1_only,
+                                    .calm = o->calm_n < 4 ? o->calm_n : 4};
     struct ps_conn *c;
     enum ps_status st = ps_conn_new(&c, o->pool->env, &o->pool->settings.conn, &target,
                                     w->connect_ms, &pool_conn_ops, o, err);
     if (st != PS_OK)
         return st;
     ps_list_push_back(&o->conns, &c->node);
+    c->is_dialing = true;
+    o->dials_n++;
+    c->dialed_ms = o->dialed_ms = ps_clock_now_ms(o->pool->env->clock);
     o->conns_n++;
     o->pool->conns_n++;
     o->pool->opened_n++;
@@ -70,11 +114,11 @@ struct ps_waiter *first_undialed(const struct ps_origin *o)
 static struct ps_waiter *next_to_dial(const struct ps_pool *p)
 {
     struct ps_waiter *best = NULL;
-    if (p->undialed_n == 0 || p->conns_n >= p->settings.max_conns_n)
+    if (p->undialed_n == 0 || is_pool_full(p))
         return NULL;
     for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
         const struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-        struct ps_waiter *w = is_full(o) ? NULL : first_undialed(o);
+        struct ps_waiter *w = may_dial(o) ? first_undialed(o) : NULL;
         if (w != NULL && (best == NULL || w->ticket < best->ticket))
             best = w;
     }
@@ -86,9 +130,7 @@ void limits_settle(struct ps_pool *p)
     struct ps_waiter *w;
     while ((w = next_to_dial(p)) != NULL) { /* callbacks may change all lists: look afresh */
         struct ps_err err;
-        if (dial_start(w->origin, w, &err) == PS_OK)
-            w->on_dial(w->owner);
-        else
+        if (dial_start(w->origin, w, &err) != PS_OK)
             waiter_fail(w, &err);
     }
     limits_evict(p);
@@ -107,16 +149,31 @@ void limits_evict(struct ps_pool *p)
         return;
     for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
         struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-        size_t most_n = is_full(o) ? 0 : p->settings.max_per_origin_n - o->conns_n;
-        wanted_n += o->undialed_n < most_n ? o->undialed_n : most_n;
+        size_t places_n = p->settings.max_per_origin_n - (o->conns_n - o->draining_n);
+        size_t most_n = is_full(o) ? 0 : places_n;
+        size_t dials_n = dials_wanted(o);
+        wanted_n += dials_n < most_n ? dials_n : most_n;
         /* Within a full origin somebody lacks a place beside idle ones only when he may not use them:
          * a replay. The longest idle one goes. */
-        if (o->undialed_n > 0 && is_full(o) && o->leaving_n == 0 && !ps_list_empty(&o->idle))
+        if (dials_n > 0 && is_full(o) && o->leaving_n == 0 && !ps_list_empty(&o->idle))
             close_idle(p, PS_ITEM(o->idle.head.prev, struct ps_conn, node));
     }
-    while (p->conns_n >= p->settings.max_conns_n && p->leaving_n < wanted_n &&
+    while (is_pool_full(p) && p->leaving_n < wanted_n &&
            !ps_list_empty(&p->idle))
         close_idle(p, PS_ITEM(ps_list_first(&p->idle), struct ps_conn, all_node));
+}
+
+/* Has an origin that has no connection at all waited longer than `ticket`? */
+static bool is_starved_before(const struct ps_pool *p, uint64_t ticket)
+{
+    for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
+        const struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
+        bool has_none = o->conns_n == o->draining_n && dials_wanted(o) > 0;
+        const struct ps_waiter *other = has_none ? first_undialed(o) : NULL;
+        if (other != NULL && other->ticket < ticket)
+            return true;
+    }
+    return false;
 }
 
 bool must_yield(const struct ps_conn *c)
@@ -124,19 +181,13 @@ bool must_yield(const struct ps_conn *c)
     const struct ps_origin *own = c->owner;
     const struct ps_pool *p = own->pool;
     const struct ps_node *first = ps_list_first(&own->waiting);
-    if (first == NULL || p->undialed_n == 0)
+    if (p->undialed_n == 0 || (first == NULL && c->streams_n == 0))
         return false; /* it goes idle, and limits_evict() sees to the rest */
-    const struct ps_waiter *w = PS_ITEM(first, struct ps_waiter, node);
+    const struct ps_waiter *w = first == NULL ? NULL : PS_ITEM(first, struct ps_waiter, node);
     /* A replay stands first: those behind it must not pass it by with this connection for ever. */
-    if (w->fresh && w->dial == NULL && c->requests_n > 0)
+    if (w != NULL && w->fresh && w->dial == NULL && c->requests_n > 0)
         return own->leaving_n == 0 && p->leaving_n == 0;
-    if (p->conns_n < p->settings.max_conns_n || p->leaving_n > 0)
+    if (!is_pool_full(p) || p->leaving_n > 0)
         return false;
-    for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
-        const struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-        const struct ps_waiter *other = o->conns_n == 0 ? first_undialed(o) : NULL;
-        if (other != NULL && other->ticket < w->ticket)
-            return true;
-    }
-    return false;
+    return is_starved_before(p, w == NULL ? p->next_ticket : w->ticket);
 }

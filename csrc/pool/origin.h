@@ -6,24 +6,54 @@
 
 PS_CHECK enum ps_status origin_get(struct ps_pool *p, const struct ps_waiter *w,
                                    struct ps_origin **out, struct ps_err *err);
-/* Frees an origin with no connections and no waiters; harmless otherwise. */
+/* NULL: not known. */
+struct ps_origin *origin_find(const struct ps_pool *p, const struct ps_waiter *w);
+/* An origin with no connections and no waiters rests, or is freed; harmless otherwise. */
 void origin_release(struct ps_origin *o);
+void origin_free_resting(struct ps_pool *p);
+/* May its next connection speak HTTP/2, and so serve many? */
+bool origin_may_share(const struct ps_origin *o);
+/* Is an idle HTTP/2 connection being asked whether it lives? */
+bool origin_is_probing(const struct ps_origin *o);
+/* Its connections that can be used, now or when a stream ends. */
+bool origin_has_h2(const struct ps_origin *o);
+/* A first attempt: adds to the budget of replays. */
+void origin_note_request(struct ps_origin *o);
+/* It asked for calm. */
+void origin_damp(struct ps_origin *o);
 
 /* reap.c */
 void idle_put(struct ps_origin *o, struct ps_conn *c);
 void idle_remove(struct ps_conn *c);
 bool conn_is_aged(const struct ps_conn *c, uint64_t now_ms);
 
-/* choose.c */
+/* events.c */
 extern const struct ps_conn_ops pool_conn_ops;
+
+/* take.c */
+/* A connection to use now, out of the idle list; NULL: none, or one is being asked whether it lives. */
+struct ps_conn *conn_take(struct ps_origin *o, const struct ps_waiter *w);
+struct ps_conn *newest_idle(const struct ps_origin *o, bool is_h2);
+/* No new requests; closes when the running ones are over. */
+void conn_retire(struct ps_conn *c);
+
+/* choose.c */
+/* `c` has free slots: the first waiters get them, and if it has nothing to do it goes idle. A waiter that
+ * does not use it after all leaves it to the next. */
+void conn_offer(struct ps_origin *o, struct ps_conn *c);
+/* The first waiter this connection may serve: a replay over HTTP/1.1 wants one that has carried nothing,
+ * one that was refused here goes elsewhere if it can. */
+struct ps_waiter *first_match(const struct ps_origin *o, const struct ps_conn *c);
 void waiter_link(struct ps_origin *o, struct ps_waiter *w);
 void waiter_fail(struct ps_waiter *w, const struct ps_err *err); /* may free its origin */
 
 /* limits.c */
-bool has_room(const struct ps_origin *o);
+bool may_dial(const struct ps_origin *o);
 PS_CHECK enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_err *err);
 /* The waiter has this dial from now on, or none; keeps the counts. */
 void dial_assign(struct ps_waiter *w, struct ps_conn *dial);
+/* A young dial whose waiter is gone or was served otherwise; NULL: none. */
+struct ps_conn *orphan_dial(const struct ps_origin *o);
 /* The first waiter of this origin that has no dial. */
 struct ps_waiter *first_undialed(const struct ps_origin *o);
 /* Room has come: starts dials for those that have waited longest, then evicts for the others. Tells

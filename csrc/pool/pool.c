@@ -10,6 +10,7 @@ void ps_pool_init(struct ps_pool *p, struct ps_env *env, const struct ps_pool_se
     for (size_t i = 0; i < PS_POOL_BUCKETS_N; i++)
         ps_list_init(&p->buckets[i]);
     ps_list_init(&p->origins);
+    ps_list_init(&p->resting);
     ps_list_init(&p->waiting);
     ps_list_init(&p->idle);
 }
@@ -17,7 +18,7 @@ void ps_pool_init(struct ps_pool *p, struct ps_env *env, const struct ps_pool_se
 void ps_pool_fini(struct ps_pool *p)
 {
     assert(p->conns_n == 0 && p->waiting_n == 0 && ps_list_empty(&p->origins));
-    (void)p;
+    origin_free_resting(p);
 }
 
 void pool_tell_empty(struct ps_pool *p)
@@ -67,15 +68,25 @@ void ps_pool_close(struct ps_pool *p)
     pool_tell_empty(p);
 }
 
+static struct ps_conn *first_not_closing(const struct ps_list *conns)
+{
+    for (struct ps_node *n = ps_list_first(conns); n; n = ps_list_next(conns, n)) {
+        struct ps_conn *c = PS_ITEM(n, struct ps_conn, node);
+        if (c->state < PS_CONN_CLOSING)
+            return c;
+    }
+    return NULL;
+}
+
 static struct ps_conn *first_running(const struct ps_pool *p)
 {
     for (struct ps_node *n = ps_list_first(&p->origins); n; n = ps_list_next(&p->origins, n)) {
         struct ps_origin *o = PS_ITEM(n, struct ps_origin, all_node);
-        for (struct ps_node *m = ps_list_first(&o->conns); m; m = ps_list_next(&o->conns, m)) {
-            struct ps_conn *c = PS_ITEM(m, struct ps_conn, node);
-            if (c->state < PS_CONN_CLOSING)
-                return c;
-        }
+        struct ps_conn *c = first_not_closing(&o->shared);
+        if (c == NULL)
+            c = first_not_closing(&o->conns);
+        if (c != NULL)
+            return c;
     }
     return NULL;
 }

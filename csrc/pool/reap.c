@@ -2,7 +2,6 @@
  * own Keep-Alive hint less a margin (rules 39, 40, 78).
  * Thread: io. Owner: pool. One deadline per idle connection, in conn.retire. */
 #include "pool/origin.h"
-#include "proto/h1.h"
 
 enum { HINT_MARGIN_MS = 1000 };
 
@@ -36,7 +35,7 @@ static uint64_t retire_due_ms(const struct ps_conn *c, const struct ps_pool_sett
     uint64_t due = UINT64_MAX;
     if (s->idle_ms > 0)
         due = c->idle_since_ms + s->idle_ms;
-    uint64_t hint_ms = ps_h1_keep_alive_ms(c->codec);
+    uint64_t hint_ms = ps_conn_keep_alive_ms(c);
     if (hint_ms > 0) {
         uint64_t usable = hint_ms > HINT_MARGIN_MS ? hint_ms - HINT_MARGIN_MS : hint_ms / 2;
         if (c->idle_since_ms + usable < due)
@@ -69,5 +68,5 @@ void idle_remove(struct ps_conn *c)
     ps_clock_clear(o->pool->env->clock, &c->retire);
     ps_node_unlink(&c->all_node);
     ps_node_unlink(&c->node);
-    ps_list_push_back(&o->conns, &c->node);
+    ps_list_push_back(c->is_h2 ? &o->shared : &o->conns, &c->node);
 }

@@ -34,6 +34,7 @@ struct ps_event {
     struct ps_bytes body;
     struct ps_err err;
     bool not_processed; /* RESET, FAIL: proof that the peer did not process this exchange */
+    void *tag;          /* h2: what ps_h2_tag() said of this exchange; else NULL */
 };
 
 struct ps_codec_limits {
@@ -65,6 +66,9 @@ struct ps_codec_ops {
     bool (*is_reusable)(const struct ps_codec *c);  /* may carry another exchange, now or later */
     /* Optional (h2): has pull() anything to give? */
     bool (*wants_write)(const struct ps_codec *c);
+    /* Expect: 100-continue (rule 66): does the body wait for the peer's word? It may go now. */
+    bool (*is_waiting)(const struct ps_codec *c, uint32_t id);
+    void (*stop_waiting)(struct ps_codec *c, uint32_t id);
 };
 
 struct ps_codec {
@@ -129,6 +133,15 @@ static inline bool ps_codec_wants_read(const struct ps_codec *c)
 static inline bool ps_codec_is_reusable(const struct ps_codec *c)
 {
     return c->ops->is_reusable(c);
+}
+
+static inline bool ps_codec_is_waiting(const struct ps_codec *c, uint32_t id)
+{
+    return c->ops->is_waiting(c, id);
+}
+static inline void ps_codec_stop_waiting(struct ps_codec *c, uint32_t id)
+{
+    c->ops->stop_waiting(c, id);
 }
 
 /* May pull() have bytes now? True also when the codec cannot tell: then pull and see. */

@@ -262,6 +262,18 @@ static bool h1_is_reusable(const struct ps_codec *c)
     return h->is_kept && !h->has_eof && !has_stray;
 }
 
+static bool h1_is_waiting(const struct ps_codec *c, uint32_t id)
+{
+    (void)id;
+    return ps_h1_of_const(c)->out.is_waiting;
+}
+
+static void h1_stop_waiting(struct ps_codec *c, uint32_t id)
+{
+    (void)id;
+    ps_h1_of(c)->out.is_waiting = false;
+}
+
 enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *limits,
                          struct ps_err *err)
 {
@@ -278,6 +290,8 @@ enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *li
         .free_slots = h1_free_slots,
         .wants_read = h1_wants_read,
         .is_reusable = h1_is_reusable,
+        .is_waiting = h1_is_waiting,
+        .stop_waiting = h1_stop_waiting,
     };
     struct ps_h1 *h = ps_zalloc(sizeof *h);
     if (h == NULL)
@@ -293,16 +307,6 @@ enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *li
     ps_buf_init(&h->out.queue, H1_QUEUE_BYTES);
     *out = &h->codec;
     return PS_OK;
-}
-
-void ps_h1_stop_waiting(struct ps_codec *c)
-{
-    ps_h1_of(c)->out.is_waiting = false;
-}
-
-bool ps_h1_is_waiting(const struct ps_codec *c)
-{
-    return ps_h1_of_const(c)->out.is_waiting;
 }
 
 uint64_t ps_h1_keep_alive_ms(const struct ps_codec *c)

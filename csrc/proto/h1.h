@@ -3,7 +3,7 @@
  * Reader: BETWEEN -> HEAD -> BODY (none, length, chunked, until close) -> END. Anything the grammar of
  * RFC 9112 does not allow is PS_EV_FAIL. Bytes outside an exchange are PS_EV_FAIL (rule 76).
  * Writer: head, then body framed as the request declares. With Expect: 100-continue, send() takes
- * nothing until a 100 came or ps_h1_stop_waiting() was called (rule 66); a final status first means the
+ * nothing until a 100 came or stop_waiting() was called (rule 66); a final status first means the
  * body is never sent. A final status >= 300 before the body is done stops the body (rule 62) and the
  * connection is not reused. Once a body is stopped, or its exchange has ended, send() takes and forgets
  * everything, so that the sender comes to his end.
@@ -19,10 +19,6 @@
 /* Freed by ps_codec_fini(). */
 PS_CHECK enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *limits,
                                   struct ps_err *err);
-
-/* The wait for 100 Continue is over: the body may go. */
-void ps_h1_stop_waiting(struct ps_codec *c);
-bool ps_h1_is_waiting(const struct ps_codec *c);
 
 /* The server's Keep-Alive: timeout= in ms, 0 when it gave none (rule 78). */
 uint64_t ps_h1_keep_alive_ms(const struct ps_codec *c);

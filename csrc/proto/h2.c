@@ -158,6 +158,8 @@ enum ps_status ps_h2_new(struct ps_codec **out, const struct ps_codec_limits *li
         .wants_read = h2_wants_read,
         .is_reusable = h2_is_reusable,
         .wants_write = h2_wants_write,
+        .is_waiting = ps_h2_is_waiting,
+        .stop_waiting = ps_h2_stop_waiting,
     };
     assert(limits->window_bytes > 0 && limits->window_bytes <= INT32_MAX);
     struct ps_h2 *h = ps_zalloc(sizeof *h);

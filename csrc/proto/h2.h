@@ -21,6 +21,13 @@
 
 #include "proto/codec.h"
 
+/* Error codes (RFC 9113 section 7) that somebody acts upon. */
+enum {
+    PS_H2_REFUSED_STREAM = 7,
+    PS_H2_ENHANCE_YOUR_CALM = 11,
+    PS_H2_HTTP_1_1_REQUIRED = 13,
+};
+
 /* Freed by ps_codec_fini(). The connection preface waits for pull() at once. PS_OK or PS_NOMEM. */
 PS_CHECK enum ps_status ps_h2_new(struct ps_codec **out, const struct ps_codec_limits *limits,
                                   struct ps_err *err);
@@ -44,13 +51,14 @@ PS_CHECK enum ps_status ps_h2_shutdown(struct ps_codec *c, struct ps_err *err);
  * not reusable: the pool opens another rather than trip a rapid-reset defence (rule 53). */
 size_t ps_h2_reset_n(const struct ps_codec *c);
 
+/* Names an exchange for its owner: every event of it carries `tag`. Forgotten with the exchange. */
+void ps_h2_tag(struct ps_codec *c, uint32_t id, void *tag);
+/* Have its HEADERS been pulled? Then the peer may act on them. False when it is over. */
+bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id);
+
 /* Request body bytes taken by send() and not yet pulled: blocked by the peer's windows, or by the
  * socket (rule 32). */
 size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id);
-
-/* Expect: 100-continue, as in h1 but per exchange (rule 66). */
-void ps_h2_stop_waiting(struct ps_codec *c, uint32_t id);
-bool ps_h2_is_waiting(const struct ps_codec *c, uint32_t id);
 
 /* "ENHANCE_YOUR_CALM", or "code 123" written into `out[24]`. */
 const char *ps_h2_code_name(uint32_t code, char *out);

@@ -18,6 +18,7 @@ static void store(struct ps_h2 *h, enum ps_event_kind kind, uint32_t id)
 void ps_h2_tell_head(struct ps_h2 *h, enum ps_event_kind kind, struct h2_stream *s)
 {
     store(h, kind, s->id);
+    h->now.tag = s->tag;
     h->now.head = s->head;
     s->head = NULL;
 }
@@ -25,6 +26,7 @@ void ps_h2_tell_head(struct ps_h2 *h, enum ps_event_kind kind, struct h2_stream 
 void ps_h2_tell_body(struct ps_h2 *h, const struct h2_stream *s, struct ps_bytes body)
 {
     store(h, PS_EV_BODY, s->id);
+    h->now.tag = s->tag;
     h->now.body = body;
 }
 
@@ -49,6 +51,7 @@ bool ps_h2_take_event(struct ps_h2 *h, struct ps_event *ev)
         struct h2_stream *s = PS_ITEM(n, struct h2_stream, node);
         *ev = (struct ps_event){.kind = s->is_complete ? PS_EV_END : PS_EV_RESET,
                                 .id = s->id,
+                                .tag = s->tag,
                                 .err = s->err,
                                 .not_processed = s->not_processed};
         h2_stream_free(s);

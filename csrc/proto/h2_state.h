@@ -64,6 +64,7 @@ struct h2_upload {
 struct h2_stream {
     struct ps_node node; /* in ps_h2.fresh, then .running, then .over */
     uint32_t id;
+    void *tag;     /* the owner's */
     bool is_sent;  /* its HEADERS were pulled: the peer may act on it */
     bool has_head; /* the final head came */
     bool has_peer_reset;
@@ -200,6 +201,8 @@ ssize_t ps_h2_read_upload(nghttp2_session *session, int32_t id, uint8_t *to, siz
 enum ps_status ps_h2_send(struct ps_codec *c, uint32_t id, struct ps_bytes bytes, bool end,
                           size_t *taken_n, struct ps_err *err);
 void ps_h2_credit(struct ps_codec *c, uint32_t id, size_t n);
+bool ps_h2_is_waiting(const struct ps_codec *c, uint32_t id);
+void ps_h2_stop_waiting(struct ps_codec *c, uint32_t id);
 int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p, size_t n,
                   void *user);
 

@@ -44,6 +44,19 @@ struct h2_stream *ps_h2_find(const struct ps_h2 *h, uint32_t id)
     return s != NULL ? s : find_in(&h->fresh, id);
 }
 
+void ps_h2_tag(struct ps_codec *c, uint32_t id, void *tag)
+{
+    struct h2_stream *s = ps_h2_find(ps_h2_of(c), id);
+    if (s != NULL)
+        s->tag = tag;
+}
+
+bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id)
+{
+    const struct h2_stream *s = ps_h2_find(ps_h2_of_const(c), id);
+    return s != NULL && s->is_sent;
+}
+
 void h2_stream_free(struct h2_stream *s)
 {
     if (s == NULL)

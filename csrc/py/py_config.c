@@ -87,6 +87,18 @@ static void read_limits(struct reader *r, struct ps_profile *p)
     p->upload_bytes = number(r, "upload_bytes");
 }
 
+static void read_http2(struct reader *r, struct ps_profile *p)
+{
+    struct ps_h2_clocks *h2 = &p->settings.conn.h2;
+    p->settings.conn.http2 = (enum ps_http2)number(r, "http2");
+    p->settings.is_strict = flag(r, "strict_streams");
+    h2->settings_ms = number(r, "settings_ack_ms");
+    h2->quiet_ms = number(r, "quiet_ms");
+    h2->quiet_answer_ms = number(r, "quiet_answer_ms");
+    h2->silence_ms = number(r, "silence_ms");
+    h2->silence_answer_ms = number(r, "silence_answer_ms");
+}
+
 static void read_network(struct reader *r, struct ps_profile *p)
 {
     struct ps_conn_settings *s = &p->settings.conn;
@@ -234,6 +246,7 @@ struct ps_profile *profile_from_dict(PyObject *config, PyObject **keep)
         return NULL;
     }
     read_limits(&r, p);
+    read_http2(&r, p);
     read_network(&r, p);
     read_tls(&r, &tls);
     PyObject *context = item(&r, "ssl_context");

@@ -193,12 +193,13 @@ static PyObject *row_dict(const struct ps_stats_row *row)
     if (row->is_waiter)
         return Py_BuildValue("{sssK}", "for", row->state, "since_ms",
                              (unsigned long long)row->age_ms);
-    return Py_BuildValue("{sKsssssssKsKsKsK}", "id", (unsigned long long)row->id, "state",
-                         row->state, "protocol", "HTTP/1.1", "peer", row->peer, "streams",
-                         (unsigned long long)row->streams_n, "requests",
+    return Py_BuildValue("{sKsssssssKsKsKsKsKsL}", "id", (unsigned long long)row->id, "state",
+                         row->state, "protocol", row->protocol, "peer", row->peer, "streams",
+                         (unsigned long long)row->streams_n, "free_streams",
+                         (unsigned long long)row->slots_n, "requests",
                          (unsigned long long)row->requests_n, "age_ms",
                          (unsigned long long)row->age_ms, "idle_ms",
-                         (unsigned long long)row->idle_ms);
+                         (unsigned long long)row->idle_ms, "ping_us", (long long)row->ping_us);
 }
 
 /* The entry of one origin in `origins` (a list), made on first use. Borrowed. */
@@ -242,11 +243,12 @@ static PyObject *stats_dict(const struct ps_stats *s)
     if (origins == NULL)
         return NULL;
     return Py_BuildValue(
-        "{sNsnsnsKsKsKsKsKsK}", "origins", origins, "connections", (Py_ssize_t)s->conns_n,
+        "{sNsnsnsKsKsKsKsKsKsK}", "origins", origins, "connections", (Py_ssize_t)s->conns_n,
         "waiting", (Py_ssize_t)s->waiting_n, "opened", (unsigned long long)s->opened_n, "reused",
         (unsigned long long)s->reused_n, "closed_idle", (unsigned long long)s->closed_idle_n,
         "stale", (unsigned long long)s->stale_n, "failed_dials",
-        (unsigned long long)s->failed_dials_n, "replayed", (unsigned long long)s->replayed_n);
+        (unsigned long long)s->failed_dials_n, "replayed", (unsigned long long)s->replayed_n, "goaways",
+        (unsigned long long)s->goaways_n);
 }
 
 static PyObject *pool_stats(PyObject *self, PyObject *unused)

@@ -250,10 +250,12 @@ static enum ps_status check_alpn(const SSL *ssl, const struct ps_link_parts *par
                       parts->peer.text, SSL_CIPHER_get_name(cipher));
 }
 
-/* Rule 87: resumption shows no certificate, so the one of the first handshake is asked again. */
-static enum ps_status check_resumed(SSL *ssl, const struct ps_link_parts *parts, struct ps_err *err)
+/* Rule 87: resumption shows no certificate, so the one of the first handshake is asked again. After a
+ * full handshake, too: OpenSSL copies the name to look for, and when it finds no memory for the copy it
+ * goes on without and takes a certificate for any name. */
+static enum ps_status check_cert(SSL *ssl, const struct ps_link_parts *parts, struct ps_err *err)
 {
-    if (!SSL_session_reused(ssl) || !parts->has_verify)
+    if (!parts->has_verify)
         return PS_OK;
     X509 *cert = SSL_SESSION_get0_peer(SSL_get0_session(ssl));
     long result = SSL_get_verify_result(ssl);
@@ -269,6 +271,6 @@ static enum ps_status check_resumed(SSL *ssl, const struct ps_link_parts *parts,
 enum ps_status ps_link_accept(const struct ps_tls_link *l, struct ps_err *err)
 {
     const struct ps_link_parts *parts = ps_link_parts_of(l);
-    enum ps_status st = check_resumed(l->ssl, parts, err);
+    enum ps_status st = check_cert(l->ssl, parts, err);
     return st == PS_OK ? check_alpn(l->ssl, parts, err) : st;
 }

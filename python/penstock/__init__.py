@@ -5,7 +5,7 @@
             async for chunk in response:
                 ...
 
-Settings and errors are values: Limits, Timeouts, TLS, Network; penstock.errors. Adapters for other clients are in
+Settings and errors are values: Limits, Timeouts, TLS, Network, HTTP2; penstock.errors. Adapters for other clients are in
 penstock.adapters and imported only when asked for.
 """
 
@@ -15,6 +15,7 @@ from penstock import errors
 from penstock.client import Transport
 from penstock.errors import PenstockError
 from penstock.headers import Headers
+from penstock.http2 import HTTP2
 from penstock.limits import Limits, Timeouts
 from penstock.network import Network
 from penstock.response import Response, SyncResponse
@@ -25,6 +26,7 @@ from penstock.tls import TLS
 __version__ = "0.1.0"
 
 __all__ = [
+    "HTTP2",
     "TLS",
     "Headers",
     "Limits",

@@ -57,7 +57,14 @@ class PoolConfig(TypedDict):
     x509_strict: bool
     keylog_file: str | None
     ssl_context: Any | None  # ssl.SSLContext sharing our libssl; ValueError says why when it cannot be used
-    http2: bool  # offer h2 by ALPN (once the engine speaks it)
+    # http/2
+    http2: int  # 0 off, 1 offered by ALPN, 2 and by prior knowledge without TLS
+    strict_streams: bool  # the peer's stream limit is per origin
+    settings_ack_ms: int
+    quiet_ms: int
+    quiet_answer_ms: int
+    silence_ms: int
+    silence_answer_ms: int
 
 @final
 class Engine:
@@ -103,8 +110,10 @@ class Pool:
         makes of statuses 2..5 (bad input: nothing was sent), TypeError, RuntimeError (no loop)."""
     def stats(self) -> dict[str, Any]:
         """{"origins": [{"origin": "https://host:443", "connections": [{"id", "state", "protocol", "peer",
-        "streams", "requests", "age_ms", "idle_ms"}], "waiting": [{"for", "since_ms"}]}],
-        "connections": n, "waiting": n, "opened": n, "reused": n, "closed_idle": n, "replayed": n}"""
+        "streams", "free_streams", "requests", "age_ms", "idle_ms", "ping_us"}],
+        "waiting": [{"for", "since_ms"}]}], "connections": n, "waiting": n, "opened": n, "reused": n,
+        "closed_idle": n, "stale": n, "failed_dials": n, "replayed": n, "goaways": n}. `ping_us` is -1 before
+        the first answered PING."""
 
 @final
 class Exchange:

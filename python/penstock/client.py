@@ -15,6 +15,7 @@ from typing import Any
 
 from penstock.calls import StreamCall, SyncStreamCall
 from penstock.errors import ConfigError
+from penstock.http2 import HTTP2
 from penstock.limits import Limits, Timeouts
 from penstock.network import Network
 from penstock.response import Response, SyncResponse
@@ -27,7 +28,7 @@ from penstock.upload import Content, SyncContent
 class Transport(Submitter):
     """HTTP to any number of hosts.
 
-    http2      offer HTTP/2 by ALPN once the engine speaks it; today HTTP/1.1 is negotiated
+    http2      offer HTTP/2 by ALPN (True), never (False), or as HTTP2 says
     limits, timeouts, tls, network   settings, see there
     proxy      not available yet: anything but None is a ConfigError
     trust_env  look at SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE; warn when a proxy variable would apply
@@ -38,7 +39,7 @@ class Transport(Submitter):
     def __init__(
         self,
         *,
-        http2: bool = True,
+        http2: bool | HTTP2 = True,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         tls: TLS | None = None,
@@ -159,9 +160,9 @@ class Transport(Submitter):
     def stats(self) -> dict[str, Any]:
         """Live: `running` requests of this transport, and of its pool (shared by transports of equal settings)
         `origins` with their connections and waiters, `connections`, `waiting`, `opened`, `reused`, `closed_idle`,
-        `replayed`. Without a pool (before the first request, after closing) only zeros."""
+        `replayed`, `goaways`. Without a pool (before the first request, after closing) only zeros."""
         pool = self._pool if self._epoch == runtime.epoch else None
-        counts = dict.fromkeys(("connections", "waiting", "opened", "reused", "closed_idle", "replayed"), 0)
+        counts = dict.fromkeys(("connections", "waiting", "opened", "reused", "closed_idle", "replayed", "goaways"), 0)
         return {"running": len(self.running()), "origins": [], **counts, **({} if pool is None else pool.stats())}
 
     def __repr__(self) -> str:

@@ -41,8 +41,13 @@ class ResponseFacts:
 
     @property
     def http_version(self) -> str:
-        """ "HTTP/1.1" """
+        """ "HTTP/1.1", "HTTP/2" """
         return self.exchange.http_version.decode("ascii")
+
+    @property
+    def stream_id(self) -> int | None:
+        """Of HTTP/2; None with HTTP/1.1, or before a connection was at hand."""
+        return int(self.exchange.timings["stream_id"]) or None
 
     @property
     def headers(self) -> Headers:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from penstock import check, proxy_env
 from penstock.errors import ConfigError, InvalidRequest, PenstockError, TransportClosed
 from penstock.headers import Headers
+from penstock.http2 import HTTP2, http2_part
 from penstock.limits import Clocks, Limits, Timeouts
 from penstock.network import Network
 from penstock.response import RUNNING, Response, ResponseFacts, SyncResponse
@@ -47,7 +48,7 @@ class Submitter:
         timeouts: Timeouts | None,
         tls: TLS | None,
         network: Network | None,
-        http2: bool,
+        http2: bool | HTTP2,
         trust_env: bool,
     ) -> None:
         self.limits = _setting("limits", limits, Limits)
@@ -63,7 +64,7 @@ class Submitter:
                 **self.limits.pool_part(),
                 **self.network.pool_part(),
                 **self.tls.pool_part(env),
-                "http2": check.flag("http2", http2),
+                **http2_part(http2),
             },
         )
         self._clocks = self.timeouts.clocks

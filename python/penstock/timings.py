@@ -26,6 +26,7 @@ class Timings:
     reused: bool = False
     attempts: int = 0
     connection: int = 0  # the engine's number of the connection; 0 = none
+    stream_id: int = 0  # on that connection; 0 = HTTP/1.1
     peer: str = ""  # "192.0.2.1:443"
     tls_version: str = ""  # "TLSv1.3"; "" = none
     phase: str = ""
@@ -51,6 +52,7 @@ class Timings:
             reused=bool(facts.get("reused", False)),
             attempts=int(facts.get("attempts", 0)),
             connection=int(facts.get("connection", 0)),
+            stream_id=int(facts.get("stream_id", 0)),
             peer=str(facts.get("peer", "")),
             tls_version=str(facts.get("tls", "")),
             phase=str(facts.get("phase", "")),

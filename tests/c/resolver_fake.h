@@ -9,6 +9,7 @@
 
 #include "net/resolver.h"
 #include "net_world.h"
+#include "t_swept.h"
 
 /* Lookups whose host begins with "hang" wait for free_hung(). */
 struct fake {
@@ -126,13 +127,24 @@ static inline void fake_reset(void)
     pthread_mutex_unlock(&fake.lock);
 }
 
+static inline void open_resolver(struct ps_resolver **r, struct world *w,
+                                 const struct ps_resolver_settings *settings)
+{
+    struct ps_err err = {0};
+    enum ps_status st = ps_resolver_open(r, &w->loop, &w->clock, settings, &err);
+    T_EQ(err.status, st);
+    if (t_refused(st))
+        st = ps_resolver_open(r, &w->loop, &w->clock, settings, &err);
+    T_EQ(st, PS_OK);
+}
+
 static inline struct ps_resolver *opened(struct world *w, size_t threads_n)
 {
     struct ps_resolver_settings settings = plain_settings;
     struct ps_resolver *r = NULL;
     settings.threads_n = threads_n;
     fake_reset();
-    T_EQ(ps_resolver_open(&r, &w->loop, &w->clock, &settings, NULL), PS_OK);
+    open_resolver(&r, w, &settings);
     return r;
 }
 
@@ -145,8 +157,8 @@ static inline void closed(struct world *w, struct ps_resolver *r)
 
 enum { TTL_MS = 30000 };
 
-static inline enum ps_status ask_for(struct asker *a, struct ps_resolver *r, const char *host,
-                                     enum ps_family family, uint64_t ttl_ms)
+static inline enum ps_status ask_once(struct asker *a, struct ps_resolver *r, const char *host,
+                                      enum ps_family family, uint64_t ttl_ms)
 {
     a->r = r;
     a->lookup.owner = a;
@@ -158,7 +170,21 @@ static inline enum ps_status ask_for(struct asker *a, struct ps_resolver *r, con
     enum ps_status st =
         ps_resolver_ask(r, host, family, ttl_ms, &a->lookup, &a->addrs, &a->err);
     T_EQ(a->done_n, told_n); /* never from inside */
+    T_EQ(a->err.status, st);
+    T_CHECK(st == PS_OK || a->addrs.n == 0);
     return st;
+}
+
+/* A question that was refused for want of memory leaves nothing behind, and is asked again. */
+static inline enum ps_status ask_for(struct asker *a, struct ps_resolver *r, const char *host,
+                                     enum ps_family family, uint64_t ttl_ms)
+{
+    size_t live_n = ps_mem_live_n();
+    enum ps_status st = ask_once(a, r, host, family, ttl_ms);
+    if (!t_refused(st))
+        return st;
+    T_EQ(ps_mem_live_n(), live_n);
+    return ask_once(a, r, host, family, ttl_ms);
 }
 
 static inline void ask(struct asker *a, struct ps_resolver *r, const char *host)

@@ -65,14 +65,21 @@ static inline void t_each_alloc(enum ps_status (*scenario)(void))
     }
 }
 
-static inline int t_main(const struct t_test *tests, size_t n, int argc, char **argv)
+static inline void t_run(void (*test)(void))
+{
+    test();
+}
+
+/* Runs each test, or the one that is named, by `by`. */
+static inline int t_main(const struct t_test *tests, size_t n, void (*by)(void (*test)(void)),
+                         int argc, char **argv)
 {
     size_t ran = 0;
     for (size_t i = 0; i < n; i++) {
         if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
             continue;
         fprintf(stderr, "  %s\n", tests[i].name);
-        tests[i].run();
+        by(tests[i].run);
         T_EQ(ps_mem_live_n(), 0);
         T_EQ(ps_chunk_live_n(), 0);
         ran++;
@@ -85,7 +92,7 @@ static inline int t_main(const struct t_test *tests, size_t n, int argc, char **
 #define T_MAIN(tests)                                                                              \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
-        return t_main(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv);                      \
+        return t_main(tests, sizeof(tests) / sizeof((tests)[0]), t_run, argc, argv);               \
     }
 
 #endif

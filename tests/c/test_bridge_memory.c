@@ -4,31 +4,6 @@
 
 enum body { FIXED, STREAMED };
 
-/* A request's parts, each of which may find no memory. */
-static enum ps_status fill(struct ps_exchange *x, const struct rig *r, enum body body)
-{
-    char text[64];
-    struct ps_url url;
-    struct ps_err err;
-    snprintf(text, sizeof text, "http://127.0.0.1:%u/x", fake_peer_port(r->peer));
-    T_EQ(ps_url_split(&url, ps_bytes_str(text), &err), PS_OK);
-    enum ps_status st = ps_request_new(&x->spec.request, ps_bytes_str("POST"), &url, &err);
-    if (st != PS_OK)
-        return st;
-    x->spec.profile = r->profile;
-    x->spec.port = url.port;
-    x->host = ps_strndup("127.0.0.1", 9);
-    x->is_streamed = body == STREAMED;
-    if (body == FIXED)
-        x->spec.body = ps_chunk_new(5);
-    if (x->host == NULL || (body == FIXED && x->spec.body == NULL))
-        return PS_NOMEM;
-    if (body == FIXED)
-        memcpy(x->spec.body->data, "hello", 5);
-    return ps_request_seal(x->spec.request, body == FIXED ? PS_BODY_FIXED : PS_BODY_STREAM,
-                           body == FIXED ? 5 : 0, &err);
-}
-
 static enum ps_status send_pieces(struct ps_exchange *x)
 {
     enum ps_status st = PS_OK;
@@ -44,13 +19,12 @@ static enum ps_status run_request(const struct rig *r, enum body body)
     enum ps_status st = ps_home_new(&home, r->bridge, PS_HOME_THREAD, &err);
     if (st != PS_OK)
         return st;
-    struct ps_exchange *x = ps_exchange_new(r->bridge, home);
+    struct ps_exchange *x;
+    st = make_once(&x, r, home, body == FIXED ? "hello" : NULL);
     ps_home_unref(home);
-    if (x == NULL)
-        return PS_NOMEM;
-    st = fill(x, r, body);
-    if (st == PS_OK)
-        st = ps_exchange_start(x, &err);
+    if (st != PS_OK)
+        return st;
+    st = ps_exchange_start(x, &err);
     if (st == PS_OK && body == STREAMED && send_pieces(x) != PS_OK) {
         ps_exchange_cancel(x);
         T_CHECK(ps_exchange_wait(x, is_done, 60000));

@@ -60,6 +60,8 @@ static struct rig *tls_rig(void)
     struct rig *r = rig_open();
     struct ps_tls_settings settings = pair_settings();
     struct ps_err err;
+    if (r != NULL) /* each request its own connection: here it is about TLS */
+        r->profile->settings.conn.http2 = PS_HTTP2_OFF;
     if (r == NULL || ps_profile_set_tls(r->profile, &settings, &err) == PS_OK)
         return r;
     T_EQ(err.status, PS_NOMEM);

@@ -342,12 +342,12 @@ static void the_last_chunk_always_fits(void)
 static void a_100_lets_the_body_go(void)
 {
     struct fixture f = open_post(PS_BODY_FIXED, 3, true);
-    T_CHECK(ps_h1_is_waiting(f.c));
+    T_CHECK(ps_codec_is_waiting(f.c, 1));
     send_str(&f, "abc", true, PS_OK, 0);
     feed_str(&f, "HTTP/1.1 103 Early Hints\r\n\r\n");
-    T_CHECK(ps_h1_is_waiting(f.c));
+    T_CHECK(ps_codec_is_waiting(f.c, 1));
     feed_str(&f, "HTTP/1.1 100 Continue\r\n\r\n");
-    T_CHECK(!ps_h1_is_waiting(f.c));
+    T_CHECK(!ps_codec_is_waiting(f.c, 1));
     send_str(&f, "abc", true, PS_OK, 3);
     expect_wire(&f, "abc");
     feed_str(&f, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -359,7 +359,7 @@ static void the_wait_can_be_ended(void)
 {
     struct fixture f = open_post(PS_BODY_STREAM, 0, true);
     send_str(&f, "abc", true, PS_OK, 0);
-    ps_h1_stop_waiting(f.c);
+    ps_codec_stop_waiting(f.c, 1);
     send_str(&f, "abc", true, PS_OK, 3);
     expect_wire(&f, "3\r\nabc\r\n0\r\n\r\n");
     close_fixture(&f);
@@ -367,7 +367,7 @@ static void the_wait_can_be_ended(void)
     f = open_post(PS_BODY_STREAM, 0, true);
     send_str(&f, "", true, PS_OK, 0);
     expect_wire(&f, "");
-    ps_h1_stop_waiting(f.c);
+    ps_codec_stop_waiting(f.c, 1);
     expect_wire(&f, "0\r\n\r\n");
     expect_wire(&f, "");
     close_fixture(&f);
@@ -382,7 +382,7 @@ static void a_final_status_before_100_means_no_body(void)
     for (size_t i = 0; i < 2; i++) {
         struct fixture f = open_post(PS_BODY_FIXED, 3, true);
         feed_str(&f, finals[i]);
-        T_CHECK(f.log.ended && !ps_codec_is_reusable(f.c) && !ps_h1_is_waiting(f.c));
+        T_CHECK(f.log.ended && !ps_codec_is_reusable(f.c) && !ps_codec_is_waiting(f.c, 1));
         send_str(&f, "abc", true, PS_OK, 3);
         expect_wire(&f, "");
         T_EQ(ps_codec_free_slots(f.c), 0);

@@ -175,14 +175,14 @@ static void test_expect(void)
         T_EQ(ps_h2_new(&r.c, &h2_test_limits, NULL), PS_OK);
         uint32_t id = h2_rig_open(&r);
         say_settings(&r);
-        T_CHECK(ps_h2_is_waiting(r.c, id));
+        T_CHECK(ps_codec_is_waiting(r.c, id));
         T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL), PS_OK);
         T_EQ(taken_n, 0);
         if (how == 1)
-            ps_h2_stop_waiting(r.c, id);
+            ps_codec_stop_waiting(r.c, id);
         else
             say_head(&r, how == 0 ? ":status=100\n" : ":status=417\n", 0);
-        T_CHECK(!ps_h2_is_waiting(r.c, id));
+        T_CHECK(!ps_codec_is_waiting(r.c, id));
         T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL), PS_OK);
         T_EQ(taken_n, 5);
         h2_rig_settle(&r);

@@ -197,7 +197,7 @@ static size_t got_place_at; /* so many were served before the watched one got a 
 static void watch_order(struct ask *a)
 {
     note_order(a);
-    if (got_place_at == 0 && (watched->call.is_dialing || watched->call.state > PS_CALL_QUEUE))
+    if (got_place_at == 0 && (ps_pool_is_dialing(&watched->call.waiter) || watched->call.state > PS_CALL_QUEUE))
         got_place_at = served_n;
 }
 

@@ -1,5 +1,6 @@
-/* The resolver: literals, cache, single flight, failures and stale answers. One test asks the
- * system, for localhost. */
+/* The resolver: literals, cache, single flight, failures and stale answers, all of it with each
+ * allocation refused as well: a question that was refused is asked again. One test asks the system,
+ * for localhost. */
 #include "resolver_fake.h"
 
 /* -- answers -- */
@@ -103,7 +104,7 @@ static void localhost_is_the_systems_business(void)
     struct asker a = {0};
     char text[PS_ADDR_TEXT_BYTES];
     settings.lookup = NULL;
-    T_EQ(ps_resolver_open(&r, &w->loop, &w->clock, &settings, NULL), PS_OK);
+    open_resolver(&r, w, &settings);
     T_EQ(ask_for(&a, r, "localhost", PS_FAMILY_IPV4, TTL_MS), PS_OK);
     world_until(w, &a.done_n, 1);
     T_EQ(a.addrs.n, 1);
@@ -231,4 +232,4 @@ static const struct t_test tests[] = {
     {"impossible_names_are_refused", impossible_names_are_refused},
 };
 
-T_MAIN(tests)
+T_MAIN_SWEPT(tests)

@@ -193,9 +193,9 @@ static enum ps_status scenario(void)
     settings.threads_n = 1;
     enum ps_status st = ps_resolver_open(&r, &w->loop, &w->clock, &settings, NULL);
     if (st == PS_OK)
-        st = ask_for(&a, r, "a.example", PS_FAMILY_ANY, TTL_MS);
+        st = ask_once(&a, r, "a.example", PS_FAMILY_ANY, TTL_MS);
     if (st == PS_OK) {
-        st = ask_for(&b, r, "b.example", PS_FAMILY_ANY, TTL_MS);
+        st = ask_once(&b, r, "b.example", PS_FAMILY_ANY, TTL_MS);
         world_until(w, &a.done_n, 1);
     }
     if (st == PS_OK)

@@ -1,8 +1,8 @@
-/* Whose certificate is believed: each kind of certificate against each kind of name (rules 83, 84).
- */
+/* Whose certificate is believed: each kind of certificate against each kind of name (rules 83, 84),
+ * each handshake with each allocation refused as well. */
 #include <openssl/x509_vfy.h>
 
-#include "tls_pair.h"
+#include "tls_swept.h"
 
 enum cert {
     GOOD,
@@ -76,19 +76,13 @@ static enum ps_status shake(const struct ps_tls_settings *settings, enum cert ce
         .min_version = version,
         .max_version = version,
     };
-    SSL_CTX *server = fake_tls_ctx(&server_wants);
-    struct ps_tls_config *config = pair_config(settings);
+    const struct ps_tls_peer peer = {.name = name, .sni = sni};
     struct pair p;
-    enum ps_status st =
-        pair_init(&p, config, server, &(struct ps_tls_peer){.name = name, .sni = sni}, NULL);
-    ps_tls_config_unref(config);
-    if (st == PS_OK)
-        st = pair_shake(&p);
+    enum ps_status st = pair_meet_swept(&p, settings, &server_wants, &peer);
     T_EQ(p.link.open, st == PS_OK);
     T_EQ(p.link.failed, st != PS_OK && st != PS_INVALID);
     *err = p.err;
     pair_fini(&p);
-    SSL_CTX_free(server);
     return st;
 }
 

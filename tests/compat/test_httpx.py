@@ -348,7 +348,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"http1": False}, "http1=False"),
+        ({"http1": False, "http2": False}, "http1=False"),
         ({"proxy": "http://p"}, "proxy="),
         ({"socket_options": []}, "socket_options"),
         ({"tls": TLS(), "verify": False}, "tls= replaces"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock import TLS, Limits, Network, Secret, Timeouts, Transport
+from penstock import HTTP2, TLS, Limits, Network, Secret, Timeouts, Transport
 from penstock import tls as tls_module
 from penstock.errors import ConfigError
 
@@ -66,7 +66,7 @@ def test_settings_are_keyword_only_values() -> None:
         (Transport, {"timeouts": 5}, TypeError, "timeouts must be penstock.Timeouts, not int"),
         (Transport, {"limits": {}}, TypeError, "limits must be penstock.Limits"),
         (Transport, {"proxy": "http://p"}, ConfigError, "proxy= is not supported yet"),
-        (Transport, {"http2": None}, TypeError, "http2 must be True or False"),
+        (Transport, {"http2": None}, TypeError, "http2 must be True, False or penstock.HTTP2"),
         (Transport, {"tls": TLS(ca_file="/nowhere.pem")}, ConfigError, "ca_file /nowhere.pem cannot be read"),
         (Transport, {"tls": TLS(ca_dir="/nowhere")}, ConfigError, "ca_dir /nowhere is not a folder"),
         (Transport, {"tls": TLS(verify="/nowhere.pem")}, ConfigError, "ca_file /nowhere.pem cannot be read"),
@@ -87,7 +87,7 @@ def contract_keys() -> set[str]:
 
 
 def test_the_parts_make_up_the_engines_config() -> None:
-    parts = {**Limits().pool_part(), **Network().pool_part(), **TLS().pool_part({}), "http2": True}
+    parts = {**Limits().pool_part(), **Network().pool_part(), **TLS().pool_part({}), **HTTP2().pool_part()}
     assert set(parts) == contract_keys()
 
 

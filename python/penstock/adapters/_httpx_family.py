@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from penstock import errors
 from penstock.client import Transport
+from penstock.http2 import HTTP2
 from penstock.limits import Clocks, Limits
 from penstock.network import Network
 from penstock.response import Response, ResponseFacts, SyncResponse
@@ -156,8 +157,8 @@ class Core:
         tls: TLS | None = None,
         network: Network | None = None,
     ) -> None:
-        if not http1:
-            raise errors.ConfigError("http1=False leaves nothing: penstock does not speak HTTP/2 yet")
+        if not http1 and not http2:
+            raise errors.ConfigError("http1=False and http2=False leave nothing")
         if socket_options is not None:
             raise errors.ConfigError("socket_options are not supported: use network=penstock.Network(...)")
         if tls is not None and (verify is not True or cert is not None):
@@ -166,7 +167,7 @@ class Core:
             raise errors.ConfigError("network= replaces uds= and local_address=: give one or the other")
         self.retries = retries
         self.transport = Transport(
-            http2=http2,
+            http2=http2 if http1 else HTTP2(prior_knowledge=True),
             limits=limits_of(limits),
             tls=tls or tls_of(verify, cert),
             network=network or Network(uds=uds, local_address=local_address),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -35,13 +36,17 @@ class Events:
     def digest(self) -> bytes:
         return sha256(self.body).digest()
 
-    async def expect(self, peer: Peer, url: str, *, whole: bool) -> None:
-        """GET; WrongAnswer unless so many bytes and newlines come, and with `whole` exactly these."""
+    async def expect(self, peer: Peer, url: str, *, whole: bool, live: bool = False) -> None:
+        """GET; WrongAnswer unless so many bytes and newlines come, and with `whole` exactly these. `live`: the first
+        of them in the first half of the time, not when the server is done."""
         newlines = got = 0
+        began_s = first_s = time.perf_counter()
         digest = sha256() if whole else None
 
         def feed(piece: Any) -> None:
-            nonlocal newlines, got
+            nonlocal newlines, got, first_s
+            if not got:
+                first_s = time.perf_counter()
             data = bytes(piece)  # what a parser of events needs; no copy when it is bytes already
             got += len(data)
             newlines += data.count(b"\n")
@@ -51,5 +56,8 @@ class Events:
         status = await peer.stream(url, feed)
         if status != 200 or got != self.count * self.size or newlines != 2 * self.count:
             raise WrongAnswer(f"status {status}, {got} bytes, {newlines} newlines")
+        waited_s, took_s = first_s - began_s, time.perf_counter() - began_s
+        if live and waited_s > took_s / 2:
+            raise WrongAnswer("the first event was held back for more than half of the time")
         if digest and digest.digest() != self.digest:
             raise WrongAnswer("the right length, but other bytes")

@@ -92,14 +92,14 @@ def table(outcome: dict[str, Any]) -> str:
         f"{outcome['scenario']}/{outcome['variant']}, {outcome['loop']}{', pinned' if outcome['pinned'] else ''}: "
         f"{rounds_n} rounds of {length} per peer, {outcome['concurrency']} at once; "
         "median (lowest..highest) of the rounds",
-        f"{'':16}{'':9}{'conns':>6}{'CPU us/request':>26}{'of it system':>14}{'x':>8}"
+        f"{'':18}{'':9}{'conns':>6}{'CPU us/request':>26}{'of it system':>14}{'x':>8}"
         + (f"{'us/event':>10}" if has_events else "")
         + f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MiB':>6}  version",
     ]
     for name, row in rows:
         cpu, low, high = row["cpu_us_per_request"]
         conns = "?" if row["connections"] is None else row["connections"]
-        line = f"{name:16}{row['http']:9}{conns:>6}{f'{figure(cpu)} ({figure(low)}..{figure(high)})':>26}"
+        line = f"{name:18}{row['http']:9}{conns:>6}{f'{figure(cpu)} ({figure(low)}..{figure(high)})':>26}"
         line += f"{row['system_us_per_request'][0]:14.1f}{cpu / rows[0][1]['cpu_us_per_request'][0]:8.2f}"
         if has_events:
             line += f"{row['cpu_us_per_event'][0]:10.3f}"

@@ -18,6 +18,7 @@ NAMES = (
     "httpx2",
     "pyreqwest",
     "pyreqwest-h2",
+    "pyreqwest-live-h2",
     "penstock",
     "penstock-h2",
     "penstock-httpx",

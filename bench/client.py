@@ -94,7 +94,7 @@ async def measure(job: dict[str, Any]) -> dict[str, Any]:
         user_s, system_s = (now - then for now, then in zip(cpu_s(), cpu_began, strict=True))
         spoken, open_n = peer.http_version, connections_n(job["url"])
         if spoken != module.HTTP:
-            load.errors[f"it spoke {spoken}, not {module.HTTP}"] += 1
+            load.errors[f"it spoke {spoken or 'nothing'}, not {module.HTTP}"] += 1
     finally:
         await peer.close()
     done = sorted(load.latencies_s)

@@ -31,7 +31,7 @@ Feed = Callable[[Any], None]  # takes bytes or what bytes() accepts
 class Peer(Protocol):
     @property
     def http_version(self) -> str:
-        """Of the latest response: what was negotiated, not what was wished for."""
+        """Of the latest response: what was negotiated, not what was wished for; "" before the first."""
         ...
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:

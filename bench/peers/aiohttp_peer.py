@@ -20,8 +20,7 @@ class AiohttpPeer:
 
     @property
     def http_version(self) -> str:
-        assert self._version is not None, "no response yet"
-        return f"HTTP/{self._version.major}.{self._version.minor}"
+        return f"HTTP/{self._version.major}.{self._version.minor}" if self._version else ""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         async with self._session.post(url, headers=headers, data=body) as response:

@@ -20,8 +20,7 @@ class HttpxPeer:
 
     @property
     def http_version(self) -> str:
-        assert self._latest is not None, "no response yet"
-        return self._latest.http_version
+        return self._latest.http_version if self._latest else ""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         response = await self._client.post(url, headers=headers, content=body)

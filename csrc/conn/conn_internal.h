@@ -42,12 +42,25 @@ void conn_unlink_stream(struct ps_stream *s);
 /* feed.c: what the socket tells. */
 extern const struct ps_sock_ops conn_sock_ops;
 
+/* Has the kernel taken bytes since the last look? Then c->moved_ms is now. */
+void conn_note_queue(struct ps_conn *c);
+
+/* goodbye.c */
+void conn_say_goodbye(struct ps_conn *c);
+
+/* tell.c */
+void conn_tell_sent(struct ps_conn *c);
+void conn_tell_over(struct ps_conn *c);
+/* Slots that came free are offered; one that will not serve on drains, or closes when nothing runs. */
+void conn_settle(struct ps_conn *c);
+
 /* liveness.c */
 PS_CHECK enum ps_status live_start(struct ps_conn *c);
 void live_stop(struct ps_conn *c);
 void live_heard(struct ps_conn *c); /* bytes came */
 void live_read(struct ps_conn *c);  /* and the codec has read them */
 void live_opened(struct ps_conn *c); /* a stream was opened */
+void live_doubt(struct ps_conn *c);  /* a stream was cut that the peer had ignored */
 
 /* Microseconds since c->mark_ns, which moves to now. */
 uint64_t conn_lap_us(struct ps_conn *c);

@@ -163,6 +163,15 @@ void live_opened(struct ps_conn *c)
     }
 }
 
+/* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
+void live_doubt(struct ps_conn *c)
+{
+    if (c->state > PS_CONN_DRAIN || c->live.is_pinging || c->live.pings_n >= SILENT_PINGS_MAX)
+        return;
+    c->live.pings_n++;
+    ping(c);
+}
+
 bool ps_conn_is_quiet(const struct ps_conn *c)
 {
     return c->is_h2 && c->streams_n == 0 && c->state == PS_CONN_OPEN &&

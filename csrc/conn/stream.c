@@ -94,6 +94,8 @@ void ps_conn_drop_stream(struct ps_stream *s)
         bool is_cut = c->is_h2 && ps_h2_is_sent(c->codec, s->id);
         s->byte_written = s->byte_written || is_cut;
         ps_codec_drop(c->codec, s->id);
+        if (is_cut && ps_h2_is_doubtful(c->codec))
+            live_doubt(c);
         if (is_cut)
             pace_cancels(c);
     }
@@ -126,15 +128,14 @@ bool ps_conn_is_blocked(const struct ps_stream *s)
            (c->is_h2 && ps_h2_unsent_n(c->codec, s->id) > 0);
 }
 
-bool ps_conn_moves(struct ps_stream *s)
+bool ps_conn_moves(struct ps_stream *s, uint64_t since_ms)
 {
     struct ps_conn *c = s->conn;
     if (c == NULL || c->state >= PS_CONN_CLOSING)
         return false;
-    size_t queued_n = ps_sock_queued(c->sock);
+    conn_note_queue(c);
     size_t unsent_n = c->is_h2 ? ps_h2_unsent_n(c->codec, s->id) : 0;
-    bool moves = queued_n < c->queued_n || unsent_n < s->unsent_n;
-    c->queued_n = queued_n;
+    bool moves = c->moved_ms > since_ms || unsent_n < s->unsent_n;
     s->unsent_n = unsent_n;
     return moves;
 }

@@ -80,7 +80,27 @@ static void test_lowered_limit_spares_running_ones(void)
     h2_rig_fini(&r);
 }
 
-/* Rule 7. */
+/* Rule 7: a peer that has said something since the request was sent lives. */
+static void test_cut_ones_that_were_heard_of_count_no_more(void)
+{
+    struct h2_rig r;
+    start(&r);
+    say_settings(&r, 3, 1);
+    T_EQ(h2_rig_open(&r), 1);
+    h2_rig_settle(&r);
+    struct h2_wire w = {0};
+    h2_headers(&w, 1, 0, OK_HEAD);
+    h2_rig_say(&r, &w);
+    h2_wire_free(&w);
+    ps_codec_drop(r.c, 1);
+    T_CHECK(!ps_h2_is_doubtful(r.c));
+    T_EQ(ps_codec_free_slots(r.c), 0); /* RST_STREAM is not out */
+    h2_rig_settle(&r);
+    T_STR(h2_text(&r.sent), "RST 1 CANCEL\n");
+    T_EQ(ps_codec_free_slots(r.c), 1);
+    h2_rig_fini(&r);
+}
+
 static void test_cut_ones_count_until_the_peer_lives(void)
 {
     struct h2_rig r;
@@ -93,6 +113,7 @@ static void test_cut_ones_count_until_the_peer_lives(void)
     h2_rig_settle(&r);
     T_STR(h2_text(&r.sent), "RST 1 CANCEL\n");
     T_EQ(ps_codec_free_slots(r.c), 0);
+    T_CHECK(ps_h2_is_doubtful(r.c));
     struct h2_wire w = {0};
     h2_frame(&w, F_PING, 0, 0, "12345678", 8);
     h2_rig_say(&r, &w);
@@ -201,6 +222,8 @@ static const struct t_test tests[] = {
     {"lowered_limit_spares_running_ones", test_lowered_limit_spares_running_ones},
     {"cut_ones_count_until_the_peer_lives", test_cut_ones_count_until_the_peer_lives},
     {"drop_before_pull_sends_nothing", test_drop_before_pull_sends_nothing},
+    {"cut_ones_that_were_heard_of_count_no_more",
+     test_cut_ones_that_were_heard_of_count_no_more},
     {"slots_do_not_leak", test_slots_do_not_leak},
     {"too_many_cancels_in_a_row", test_too_many_cancels_in_a_row},
     {"ids_run_out", test_ids_run_out},

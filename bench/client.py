@@ -44,7 +44,8 @@ def connections_n(url: str) -> int | None:
             rows = [line.split() for line in table]
     except OSError:
         return None
-    return sum(1 for row in rows if row[2].endswith(port) and row[3] == "01" and f"socket:[{row[9]}]" in mine)
+    # a set: while connections come and go elsewhere the kernel's table may list one twice
+    return len(mine & {f"socket:[{row[9]}]" for row in rows if row[2].endswith(port) and row[3] == "01"})
 
 
 class Load:

@@ -8,6 +8,11 @@
 
 #include "h2_frames.h"
 #include "proto/h2.h"
+#include "t_lame.h"
+
+enum {
+    H2_RIG_STREAMS = 4
+};
 
 struct h2_rig {
     struct ps_codec *c;
@@ -21,6 +26,7 @@ struct h2_rig {
     bool is_quiet;        /* no BODY in the log */
     enum ps_status worst; /* PS_NOMEM if any call or event said so */
     size_t ends_n, resets_n, body_n, upload_n, refused_n /* not processed */;
+    size_t upload_of[H2_RIG_STREAMS]; /* the same for each of the first exchanges */
     bool has_failed;
     uint64_t windows_n, window_sum; /* WINDOW_UPDATEs the client sent on streams */
     uint64_t conn_window_sum;
@@ -54,13 +60,27 @@ static inline enum ps_status h2_test_request(struct ps_request **out, const char
     return PS_OK;
 }
 
+/* A refused part is made at the second try when a whole test is swept. */
 static inline enum ps_status h2_rig_init(struct h2_rig *r, const char *method,
                                          enum ps_body_kind kind, uint64_t body_bytes,
                                          const struct ps_codec_limits *limits)
 {
     *r = (struct h2_rig){0};
+    limits = limits == NULL ? &h2_test_limits : limits;
     enum ps_status st = h2_test_request(&r->req, method, kind, body_bytes);
-    return st != PS_OK ? st : ps_h2_new(&r->c, limits == NULL ? &h2_test_limits : limits, NULL);
+    if (st == PS_NOMEM && t_lame_test != NULL)
+        st = h2_test_request(&r->req, method, kind, body_bytes);
+    if (st == PS_OK)
+        st = ps_h2_new(&r->c, limits, NULL);
+    if (st == PS_NOMEM && t_lame_test != NULL)
+        st = ps_h2_new(&r->c, limits, NULL);
+    return st;
+}
+
+static inline void h2_rig_note_nomem(struct h2_rig *r)
+{
+    r->worst = PS_NOMEM;
+    (void)t_told(PS_NOMEM);
 }
 
 static inline void h2_rig_fini(struct h2_rig *r)
@@ -112,7 +132,7 @@ static inline void h2_log_err(struct h2_rig *r, const char *kind, const struct p
     T_CHECK(ev->err.text[0] != '\0');
     memcpy(r->err, ev->err.text, sizeof r->err);
     if (ev->err.status == PS_NOMEM)
-        r->worst = PS_NOMEM;
+        h2_rig_note_nomem(r);
     h2_print(&r->log, "%s", kind);
     if (ev->kind != PS_EV_FAIL)
         h2_print(&r->log, " %u", (unsigned)ev->id);
@@ -207,6 +227,8 @@ static inline void h2_note_sent(struct h2_rig *r, unsigned type, unsigned flags,
         r->conn_window_sum += h2_get_u32(p);
     if (type == F_DATA)
         r->upload_n += n;
+    if (type == F_DATA && id / 2 < H2_RIG_STREAMS)
+        r->upload_of[id / 2] += n;
     if (type == F_DATA && (flags & END_STREAM))
         h2_print(&r->sent, "DATA END %u\n", (unsigned)id);
 }
@@ -215,7 +237,8 @@ static inline void h2_read_sent(struct h2_rig *r)
 {
     size_t at = 0;
     if (!r->preface_was_read && r->out.n >= 24) {
-        T_CHECK(memcmp(r->out.p, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24) == 0);
+        T_CHECK(r->worst == PS_NOMEM ||
+                memcmp(r->out.p, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24) == 0);
         r->preface_was_read = true;
         at = 24;
     }
@@ -243,7 +266,7 @@ static inline bool h2_rig_pull(struct h2_rig *r, struct h2_wire *keep)
         enum ps_status st = ps_codec_pull(r->c, &out, NULL);
         T_CHECK(st == PS_OK || st == PS_NOMEM);
         if (st == PS_NOMEM)
-            r->worst = st;
+            h2_rig_note_nomem(r);
         n = ps_buf_n(&out);
         T_CHECK(was_wanted || n == 0 || r->worst == PS_NOMEM);
         total_n += n;
@@ -270,8 +293,10 @@ static inline uint32_t h2_rig_open(struct h2_rig *r)
 {
     uint32_t id = 0;
     enum ps_status st = ps_codec_open(r->c, r->req, &id, NULL);
-    if (st != PS_OK)
-        r->worst = r->worst == PS_NOMEM ? PS_NOMEM : st;
+    if (st == PS_NOMEM)
+        h2_rig_note_nomem(r);
+    else if (st != PS_OK && r->worst == PS_OK)
+        r->worst = st;
     return id;
 }
 
@@ -299,9 +324,10 @@ static inline void h2_rig_say(struct h2_rig *r, struct h2_wire *w)
 struct h2_case {
     const char *name;
     void (*build)(struct h2_wire *w);
-    const char *log;  /* events */
-    const char *sent; /* RST_STREAM, GOAWAY, PING of the client */
-    size_t streams_n; /* 0: one */
+    const char *log;              /* events */
+    const char *sent;             /* RST_STREAM, GOAWAY, PING of the client */
+    const char *or_log, *or_sent; /* with a newer library; NULL: the same */
+    size_t streams_n;             /* 0: one */
     const char *method;
     bool has_eof;
     bool is_cut_sensitive;  /* a fault inside DATA: what came before it may or may not be told */
@@ -330,6 +356,11 @@ static inline void h2_case_wire(const struct h2_case *k, struct h2_wire *w)
 
 static bool h2_refuses_memory;
 
+static inline const char *h2_one_of(const char *got, const char *want, const char *or_want)
+{
+    return or_want != NULL && strcmp(got, or_want) == 0 ? or_want : want;
+}
+
 static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bool is_checked)
 {
     struct h2_rig r;
@@ -353,10 +384,12 @@ static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bo
     /* Without memory for the last GOAWAY the peer just sees the connection close. */
     bool is_mute = h2_refuses_memory && r.has_failed && r.sent.n == 0;
     if (is_checked && st == PS_OK && !is_mute) {
-        if (strcmp(h2_text(&r.log), k->log) != 0 || strcmp(h2_text(&r.sent), k->sent) != 0)
+        const char *log = h2_one_of(h2_text(&r.log), k->log, k->or_log);
+        const char *sent = h2_one_of(h2_text(&r.sent), k->sent, k->or_sent);
+        if (strcmp(h2_text(&r.log), log) != 0 || strcmp(h2_text(&r.sent), sent) != 0)
             fprintf(stderr, "%s, cut %zu (%s):\n", k->name, cut, r.err);
-        T_STR(h2_text(&r.log), k->log);
-        T_STR(h2_text(&r.sent), k->sent);
+        T_STR(h2_text(&r.log), log);
+        T_STR(h2_text(&r.sent), sent);
     }
     h2_wire_free(&w);
     h2_rig_fini(&r);

@@ -109,6 +109,7 @@ static const struct h2_case table[] = {
      no_error_late,
      "HEAD 1 200\nBODY 1 x\nEND 1\n",
      "RST 1 NO_ERROR\n",
+     .or_sent = "", /* not any more once the peer's has come */
      .method = "POST",
      .body = PS_BODY_FIXED},
     {.name = "a reset inside the body",
@@ -249,8 +250,8 @@ static void test_shutdown_lets_running_ones_finish(void)
     h2_rig_settle(&r);
     h2_settings(&w, 0, 0);
     h2_rig_say(&r, &w);
-    T_EQ(ps_h2_shutdown(r.c, NULL), PS_OK);
-    T_EQ(ps_h2_shutdown(r.c, NULL), PS_OK);
+    T_OK(ps_h2_shutdown(r.c, NULL));
+    T_OK(ps_h2_shutdown(r.c, NULL));
     h2_rig_settle(&r);
     T_CHECK(!ps_codec_is_reusable(r.c));
     T_EQ(ps_codec_free_slots(r.c), 0);
@@ -269,4 +270,4 @@ static const struct t_test tests[] = {
     {"protocol_error_retires_the_connection", test_protocol_error_retires_the_connection},
     {"shutdown_lets_running_ones_finish", test_shutdown_lets_running_ones_finish},
 };
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -147,7 +147,8 @@ static void test_slots_do_not_leak(void)
     struct h2_wire w = {0};
     start(&r);
     say_settings(&r, 3, 3);
-    for (uint32_t i = 0; i < 1000; i++) {
+    size_t times_n = t_times(1000, 10);
+    for (uint32_t i = 0; i < times_n && !t_is_lame; i++) {
         uint32_t id = h2_rig_open(&r);
         T_EQ(id, i * 2 + 1);
         if (i % 5 != 0)
@@ -168,8 +169,8 @@ static void test_slots_do_not_leak(void)
         h2_rig_say(&r, &w);
         T_EQ(ps_codec_free_slots(r.c), 3);
     }
-    T_EQ(r.ends_n, 200);
-    T_EQ(r.resets_n, 400);
+    T_EQ(r.ends_n, times_n / 5);
+    T_EQ(r.resets_n, times_n * 2 / 5);
     h2_wire_free(&w);
     h2_rig_fini(&r);
 }
@@ -181,6 +182,7 @@ static void test_too_many_cancels_in_a_row(void)
     struct h2_wire w = {0};
     start(&r);
     say_settings(&r, 0, 0);
+    t_refuses_itself = true; /* opens and drops as above, only more of them */
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i <= H2_CANCELS_MAX; i++) {
             T_CHECK(ps_codec_is_reusable(r.c));
@@ -228,4 +230,4 @@ static const struct t_test tests[] = {
     {"too_many_cancels_in_a_row", test_too_many_cancels_in_a_row},
     {"ids_run_out", test_ids_run_out},
 };
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -13,7 +13,7 @@ SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries; and servers as test peers.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates
-PEERS  := nginx-light nghttp2-server haproxy apache2-bin h2o caddy nodejs
+PEERS  := nginx-light nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs
 # The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
@@ -75,7 +75,7 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 	        -artifact_prefix=build/findings/$$t- build/corpus/$$t $$(ls -d tests/fuzz/corpus/$$t 2>/dev/null); \
 	done
 
-bench: $(VENV)/.bench $(VENV)/.peers build ## the benchmarks; ARGS="small_unary --rounds 5"
+bench: $(VENV)/.bench $(VENV)/.peers build ## the benchmarks, over HTTP/1.1 and HTTP/2; ARGS="h2_unary --rounds 3"
 	@$(PY) -m bench $(ARGS)
 
 clean: ## remove what was built; .venv stays

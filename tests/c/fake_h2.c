@@ -262,6 +262,9 @@ static void settings(struct conn *c, uint32_t n)
 
 static void obey(struct conn *c, const struct fake_h2_order *o)
 {
+    bool needs_session = o->kind != FAKE_H2_DO_RELEASE && o->kind != FAKE_H2_DO_CLOSE;
+    if (needs_session && c->session == NULL)
+        return;
     switch (o->kind) {
     case FAKE_H2_DO_RELEASE:
         release(c, o->id);

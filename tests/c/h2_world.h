@@ -98,7 +98,8 @@ static inline struct ps_pool *world_pool(struct world *w)
 
 static inline struct ps_pool_settings *world_settings(struct world *w)
 {
-    return &w->r->profile->settings;
+    struct ps_profile *p = w->r->profile;
+    return p->engine == NULL ? &p->settings : &p->pool.settings; /* it has its own from first use */
 }
 
 /* Peers with `wants.tls = &w->tls` choose `alpn`. False: no memory. */

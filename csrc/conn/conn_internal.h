@@ -48,6 +48,7 @@ void live_stop(struct ps_conn *c);
 void live_heard(struct ps_conn *c); /* bytes came */
 void live_read(struct ps_conn *c);  /* and the codec has read them */
 void live_opened(struct ps_conn *c); /* a stream was opened */
+void live_cut(struct ps_conn *c);    /* a stream was reset by us */
 
 /* Microseconds since c->mark_ns, which moves to now. */
 uint64_t conn_lap_us(struct ps_conn *c);

@@ -2,6 +2,8 @@
  * Nothing is asked of an idle connection. One that was quiet is asked before it is used again (a probe: no
  * slots until the answer); one whose running streams hear nothing is asked now and then, twice at most
  * until it sends HEADERS or DATA. Any frame after the PING proves the connection as well as its answer.
+ * One whose slots are all taken by streams that were cut (rule 7) is asked as well: with nothing running
+ * the peer would have no reason to say a word, and the slots would never come back (rule 36).
  * One lazy deadline: it fires at the earliest thing that could be due and looks what really is, so bytes
  * that come cost a store. It is always set while the connection is OPEN or draining, at worst far away, so
  * that moving it cannot fail. Thread: io. Owner: embedded in ps_conn. */
@@ -160,6 +162,19 @@ void live_opened(struct ps_conn *c)
     if (c->streams_n == 1) {
         c->live.heard_ms = now_of(c); /* the silence of an idle connection does not count */
         rearm(c);
+    }
+}
+
+void live_cut(struct ps_conn *c)
+{
+    if (c->state != PS_CONN_OPEN || c->streams_n > 0 || c->live.is_pinging ||
+        ps_conn_free_slots(c) > 0)
+        return;
+    if (c->live.pings_n < SILENT_PINGS_MAX) {
+        c->live.pings_n++;
+        ping(c);
+    } else {
+        ps_conn_drain(c); /* it lives, but gives no answers */
     }
 }
 

@@ -94,8 +94,10 @@ void ps_conn_drop_stream(struct ps_stream *s)
         bool is_cut = c->is_h2 && ps_h2_is_sent(c->codec, s->id);
         s->byte_written = s->byte_written || is_cut;
         ps_codec_drop(c->codec, s->id);
-        if (is_cut)
+        if (is_cut) {
             pace_cancels(c);
+            live_cut(c);
+        }
     }
     conn_pump_soon(c);
 }

@@ -178,6 +178,27 @@ static void with_a_limit_of_zero_another_connection_is_made(struct world *w)
     WANT_EQ(p->by_conn[1], 1);
 }
 
+/* Without slots and streams it is idle all the same: its clocks run, and a closing pool ends it. */
+static void with_a_limit_of_zero_it_is_idle(struct world *w)
+{
+    for (int is_closing = 0; is_closing < 2; is_closing++) {
+        struct fake_h2 *p = warm_peer(w, (struct fake_h2_wants){.max_streams = 3, .then = hold});
+        struct ask *a = world_ask(w, p);
+        UNTIL(w, atomic_load(&p->requests_n) == 2);
+        set_streams(p, 0, 0);
+        UNTIL(w, has_slots(w, a, 0));
+        release(p, 0);
+        UNTIL(w, a->is_done);
+        WANT(is_ok(a));
+        WANT_EQ(world_pool(w)->conns_n, 1);
+        if (is_closing)
+            ps_engine_close_profile(w->r->engine, w->r->profile);
+        else
+            world_skip(w, world_settings(w)->idle_ms + 1);
+        UNTIL(w, world_pool(w)->conns_n == 0);
+    }
+}
+
 /* -- slots (rule 6) -- */
 
 static bool has_answer(const struct ask *a)
@@ -334,6 +355,7 @@ static const struct world_test tests[] = {
      with_a_limit_of_zero_they_wait_and_do_not_spin},
     {"with_a_limit_of_zero_another_connection_is_made",
      with_a_limit_of_zero_another_connection_is_made},
+    {"with_a_limit_of_zero_it_is_idle", with_a_limit_of_zero_it_is_idle},
     {"a_cancel_before_it_is_sent_frees_the_slot", a_cancel_before_it_is_sent_frees_the_slot},
     {"a_cancel_before_the_answer_frees_the_slot", a_cancel_before_the_answer_frees_the_slot},
     {"a_cancel_within_the_answer_frees_the_slot", a_cancel_within_the_answer_frees_the_slot},

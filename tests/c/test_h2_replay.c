@@ -99,7 +99,10 @@ static void the_budget_bounds_a_storm(struct world *w)
         origin_of(w, a)->replay_tokens = 3; /* as if very many had been spent; the next makes it 4 */
     struct ask *b = world_ask(w, p);
     UNTIL(w, b->is_done);
-    want_lost(b, PS_H2_REFUSED_STREAM, "too many requests to this host were sent twice lately");
+    WANT_EQ(b->err.detail, PS_H2_REFUSED_STREAM);
+    WANT(says(b, "too many requests to this host were sent twice lately"));
+    WANT_EQ(b->call.timings.attempts_n, 1);
+    WANT(!b->call.maybe_processed); /* the caller may do it himself */
     for (int i = 0; i < 5; i++)
         world_ask(w, p);
     UNTIL(w, world_all_done(w));

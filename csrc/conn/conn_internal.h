@@ -33,6 +33,8 @@ PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain,
 PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes,
                                         struct ps_err *err);
 void conn_pump(struct ps_conn *c);
+/* Notes for each stream that sends whether bytes of it went on since the last time (rule 32). */
+void conn_note_progress(struct ps_conn *c);
 /* The pump: at once in HTTP/1.1, before the next poll in HTTP/2. */
 void conn_pump_soon(struct ps_conn *c);
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);

@@ -345,6 +345,19 @@ void ps_env_flush(struct ps_env *env)
         conn_pump(PS_ITEM(n, struct ps_conn, dirty_node));
 }
 
+void conn_note_progress(struct ps_conn *c)
+{
+    size_t queued_n = c->sock != NULL ? ps_sock_queued(c->sock) : 0;
+    bool was_taken = queued_n < c->queued_n;
+    for (struct ps_node *n = ps_list_first(&c->sending); n; n = ps_list_next(&c->sending, n)) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, send_node);
+        size_t unsent_n = c->is_h2 ? ps_h2_unsent_n(c->codec, s->id) : 0;
+        s->has_moved = s->has_moved || was_taken || unsent_n < s->unsent_n;
+        s->unsent_n = unsent_n;
+    }
+    c->queued_n = queued_n;
+}
+
 void conn_pump(struct ps_conn *c)
 {
     if (c->is_pumping) {
@@ -366,7 +379,7 @@ void conn_pump(struct ps_conn *c)
         settle(c);
     } while (c->again);
     c->is_pumping = false;
-    c->queued_n = c->sock != NULL ? ps_sock_queued(c->sock) : 0;
+    conn_note_progress(c);
     if (c->state == PS_CONN_CLOSING && c->sock == NULL)
         conn_closed(c);
 }

@@ -52,7 +52,7 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     s->conn = c;
     s->body_done = s->request->body_kind == PS_BODY_NONE;
     s->told_sent = s->head_seen = s->byte_written = s->answer_begun = false;
-    s->is_complete = s->not_processed = false;
+    s->is_complete = s->not_processed = s->has_moved = false;
     s->unsent_n = 0;
     ps_err_clear(&s->err);
     ps_list_push_back(&c->streams, &s->node);
@@ -133,10 +133,8 @@ bool ps_conn_moves(struct ps_stream *s)
     struct ps_conn *c = s->conn;
     if (c == NULL || c->state >= PS_CONN_CLOSING)
         return false;
-    size_t queued_n = ps_sock_queued(c->sock);
-    size_t unsent_n = c->is_h2 ? ps_h2_unsent_n(c->codec, s->id) : 0;
-    bool moves = queued_n < c->queued_n || unsent_n < s->unsent_n;
-    c->queued_n = queued_n;
-    s->unsent_n = unsent_n;
-    return moves;
+    conn_note_progress(c);
+    bool has_moved = s->has_moved;
+    s->has_moved = false;
+    return has_moved;
 }

@@ -11,8 +11,9 @@ FUZZ_S ?= 600
 ARGS   ?=
 SAN    ?= address
 
-# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, nginx as a test peer.
-APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light openssl ca-certificates
+# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, servers as test peers.
+PEERS  := nginx-light nghttp2-server haproxy apache2-bin h2o caddy nodejs
+APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates $(PEERS)
 # The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))

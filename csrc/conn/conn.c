@@ -1,5 +1,6 @@
 /* conn/conn.c -- a connection's states, from the name to OPEN and from OPEN to freed.
- * The bytes are moved in pump.c and feed.c, the handshake is in handshake.c, streams are in stream.c. */
+ * The bytes are moved in pump.c and feed.c, the handshake is in handshake.c, the last words in goodbye.c,
+ * streams are in stream.c. */
 #include "conn/conn.h"
 
 #include <assert.h>
@@ -101,40 +102,6 @@ static void end_streams(struct ps_conn *c, const struct ps_err *err)
     }
 }
 
-/* HTTP/2's last words: RST_STREAMs that wait, and a GOAWAY, our own or the codec's reason (rule 24). */
-static void say_goaway(struct ps_conn *c)
-{
-    struct ps_buf *out = &c->env->wire_out;
-    struct ps_err err;
-    enum ps_status st = ps_h2_shutdown(c->codec, &err);
-    ps_buf_clear(out);
-    if (st == PS_OK)
-        st = ps_codec_pull(c->codec, out, &err);
-    if (st == PS_OK && ps_buf_n(out) > 0)
-        st = c->is_tls ? conn_write_tls(c, ps_buf_view(out), &err)
-                       : conn_write_sock(c, ps_buf_view(out), &err);
-    (void)st; /* the connection ends either way */
-    ps_buf_clear(out);
-}
-
-/* The polite last words, if the kernel takes them at once: GOAWAY, close_notify. */
-static void say_goodbye(struct ps_conn *c)
-{
-    if (c->sock == NULL || c->write_err.status != PS_OK)
-        return;
-    if (c->is_h2 && c->codec != NULL)
-        say_goaway(c);
-    if (!c->is_tls || !c->tls.open)
-        return;
-    ps_tls_link_close(&c->tls);
-    ps_buf_clear(&c->env->cipher_out);
-    if (ps_tls_link_pull(&c->tls, &c->env->cipher_out) == PS_OK) {
-        enum ps_status st = ps_sock_write(c->sock, ps_buf_view(&c->env->cipher_out), NULL);
-        (void)st; /* as above */
-    }
-    ps_buf_clear(&c->env->cipher_out);
-}
-
 void conn_fail(struct ps_conn *c, const struct ps_err *err)
 {
     if (c->state >= PS_CONN_CLOSING)
@@ -148,7 +115,7 @@ void conn_fail(struct ps_conn *c, const struct ps_err *err)
     live_stop(c);
     ps_resolver_cancel(c->env->resolver, &c->lookup);
     ps_dial_cancel(&c->dial);
-    say_goodbye(c);
+    conn_say_goodbye(c);
     conn_set_state(c, PS_CONN_CLOSING);
     bool was_pumping = c->is_pumping;
     c->is_pumping = true; /* what the owner does now must not start the pump */

@@ -142,7 +142,8 @@ struct ps_conn {
     size_t slots_n;               /* free ones when the last pump ended */
     long goaway_code;             /* the peer's; -1 = none came */
     uint64_t sent_n;              /* bytes that the socket has taken, in part perhaps */
-    size_t queued_n;              /* of these unsent at the last look at progress */
+    size_t queued_n;              /* of these unsent at the last look */
+    uint64_t moved_ms;            /* when the kernel was last seen to take some of those */
     /* facts for timings and stats */
     uint64_t opened_ms;           /* when it became OPEN */
     uint64_t idle_since_ms;
@@ -181,9 +182,9 @@ void ps_conn_credit(struct ps_stream *s, size_t n);
 void ps_conn_kick(struct ps_stream *s);
 /* Are there bytes of a request that the peer does not take? False when its owner brings none. */
 bool ps_conn_is_blocked(const struct ps_stream *s);
-/* Has the kernel, or the peer's window, taken bytes of it since the last look? Slow is not stalled (rule
- * 32). */
-bool ps_conn_moves(struct ps_stream *s);
+/* Has the kernel taken bytes, or the peer's window some of this request, since `since_ms`? Slow is not
+ * stalled (rule 32). */
+bool ps_conn_moves(struct ps_stream *s, uint64_t since_ms);
 
 /* No new streams; closes when the running ones are over. */
 void ps_conn_drain(struct ps_conn *c);

@@ -33,8 +33,6 @@ PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain,
 PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes,
                                         struct ps_err *err);
 void conn_pump(struct ps_conn *c);
-/* Notes for each stream that sends whether bytes of it went on since the last time (rule 32). */
-void conn_note_progress(struct ps_conn *c);
 /* The pump: at once in HTTP/1.1, before the next poll in HTTP/2. */
 void conn_pump_soon(struct ps_conn *c);
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);
@@ -44,13 +42,25 @@ void conn_unlink_stream(struct ps_stream *s);
 /* feed.c: what the socket tells. */
 extern const struct ps_sock_ops conn_sock_ops;
 
+/* Has the kernel taken bytes since the last look? Then c->moved_ms is now. */
+void conn_note_queue(struct ps_conn *c);
+
+/* goodbye.c */
+void conn_say_goodbye(struct ps_conn *c);
+
+/* tell.c */
+void conn_tell_sent(struct ps_conn *c);
+void conn_tell_over(struct ps_conn *c);
+/* Slots that came free are offered; one that will not serve on drains, or closes when nothing runs. */
+void conn_settle(struct ps_conn *c);
+
 /* liveness.c */
 PS_CHECK enum ps_status live_start(struct ps_conn *c);
 void live_stop(struct ps_conn *c);
 void live_heard(struct ps_conn *c); /* bytes came */
 void live_read(struct ps_conn *c);  /* and the codec has read them */
 void live_opened(struct ps_conn *c); /* a stream was opened */
-void live_cut(struct ps_conn *c);    /* a stream was reset by us */
+void live_doubt(struct ps_conn *c);  /* a stream was cut that the peer had ignored */
 
 /* Microseconds since c->mark_ns, which moves to now. */
 uint64_t conn_lap_us(struct ps_conn *c);

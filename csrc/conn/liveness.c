@@ -2,8 +2,6 @@
  * Nothing is asked of an idle connection. One that was quiet is asked before it is used again (a probe: no
  * slots until the answer); one whose running streams hear nothing is asked now and then, twice at most
  * until it sends HEADERS or DATA. Any frame after the PING proves the connection as well as its answer.
- * One whose slots are all taken by streams that were cut (rule 7) is asked as well: with nothing running
- * the peer would have no reason to say a word, and the slots would never come back (rule 36).
  * One lazy deadline: it fires at the earliest thing that could be due and looks what really is, so bytes
  * that come cost a store. It is always set while the connection is OPEN or draining, at worst far away, so
  * that moving it cannot fail. Thread: io. Owner: embedded in ps_conn. */
@@ -168,17 +166,13 @@ void live_opened(struct ps_conn *c)
     }
 }
 
-void live_cut(struct ps_conn *c)
+/* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
+void live_doubt(struct ps_conn *c)
 {
-    if (c->state != PS_CONN_OPEN || c->streams_n > 0 || c->live.is_pinging ||
-        ps_conn_free_slots(c) > 0)
+    if (c->state > PS_CONN_DRAIN || c->live.is_pinging || c->live.pings_n >= SILENT_PINGS_MAX)
         return;
-    if (c->live.pings_n < SILENT_PINGS_MAX) {
-        c->live.pings_n++;
-        ping(c);
-    } else {
-        ps_conn_drain(c); /* it lives, but gives no answers */
-    }
+    c->live.pings_n++;
+    ping(c);
 }
 
 bool ps_conn_is_quiet(const struct ps_conn *c)

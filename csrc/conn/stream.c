@@ -52,7 +52,7 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     s->conn = c;
     s->body_done = s->request->body_kind == PS_BODY_NONE;
     s->told_sent = s->head_seen = s->byte_written = s->answer_begun = false;
-    s->is_complete = s->not_processed = s->has_moved = false;
+    s->is_complete = s->not_processed = false;
     s->unsent_n = 0;
     ps_err_clear(&s->err);
     ps_list_push_back(&c->streams, &s->node);
@@ -94,10 +94,10 @@ void ps_conn_drop_stream(struct ps_stream *s)
         bool is_cut = c->is_h2 && ps_h2_is_sent(c->codec, s->id);
         s->byte_written = s->byte_written || is_cut;
         ps_codec_drop(c->codec, s->id);
-        if (is_cut) {
+        if (is_cut && ps_h2_is_doubtful(c->codec))
+            live_doubt(c);
+        if (is_cut)
             pace_cancels(c);
-            live_cut(c);
-        }
     }
     conn_pump_soon(c);
 }
@@ -128,13 +128,14 @@ bool ps_conn_is_blocked(const struct ps_stream *s)
            (c->is_h2 && ps_h2_unsent_n(c->codec, s->id) > 0);
 }
 
-bool ps_conn_moves(struct ps_stream *s)
+bool ps_conn_moves(struct ps_stream *s, uint64_t since_ms)
 {
     struct ps_conn *c = s->conn;
     if (c == NULL || c->state >= PS_CONN_CLOSING)
         return false;
-    conn_note_progress(c);
-    bool has_moved = s->has_moved;
-    s->has_moved = false;
-    return has_moved;
+    conn_note_queue(c);
+    size_t unsent_n = c->is_h2 ? ps_h2_unsent_n(c->codec, s->id) : 0;
+    bool moves = c->moved_ms > since_ms || unsent_n < s->unsent_n;
+    s->unsent_n = unsent_n;
+    return moves;
 }

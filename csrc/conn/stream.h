@@ -44,7 +44,6 @@ struct ps_stream {
     uint32_t id;
     bool body_done;     /* the codec has taken the whole body, or wants no more of it */
     size_t unsent_n;    /* of what the codec took, as of the last look at progress */
-    bool has_moved;     /* bytes went on since ps_conn_moves() was asked */
     bool told_sent;
     bool head_seen;     /* the final response head has come: never replay */
     bool byte_written;  /* some byte of the request may have left; h2: known when it is over */

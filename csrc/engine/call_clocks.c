@@ -77,7 +77,7 @@ enum ps_status call_arm(struct ps_call *c)
 enum ps_clock_kind call_clock_out(struct ps_call *c, uint64_t now_ms)
 {
     bool is_sending = c->state == PS_CALL_RUN && !c->head_seen && !c->is_sent;
-    if (is_sending && ps_conn_moves(&c->stream))
+    if (is_sending && ps_conn_moves(&c->stream, c->last_ms))
         call_touch(c);
     struct due due = next_due(c);
     return due.at_ms > now_ms ? PS_CLOCK_NONE : due.clock;

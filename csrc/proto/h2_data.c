@@ -5,7 +5,7 @@
  * unknown streams and padding included, the library sees to the last two); the stream's credit on
  * consumption. The library sends a WINDOW_UPDATE per half window (rule 28). Growth (rule 27,
  * without a clock or pings): each time a reader who keeps up has drained a full window, it doubles,
- * up to H2_WINDOW_MAX_BYTES. Thread: io. Limit: per exchange H2_UPLOAD_BYTES up; its window down.
+ * up to H2_WINDOW_GROWTH times the first. Thread: io. Limit: per exchange H2_UPLOAD_BYTES up; its window down.
  */
 #include "proto/h2_state.h"
 
@@ -145,13 +145,14 @@ int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uin
 /* Doubles the window of a reader who drained it and has little waiting. */
 static void grow_window(struct ps_h2 *h, struct h2_stream *s)
 {
-    if (s->drained_bytes < s->window_bytes || s->window_bytes >= H2_WINDOW_MAX_BYTES ||
+    size_t most_bytes = h->limits.window_bytes <= INT32_MAX / H2_WINDOW_GROWTH
+                            ? h->limits.window_bytes * H2_WINDOW_GROWTH
+                            : INT32_MAX;
+    if (s->drained_bytes < s->window_bytes || s->window_bytes >= most_bytes ||
         s->unread_bytes > s->window_bytes / 2)
         return;
     s->drained_bytes = 0;
-    s->window_bytes *= 2;
-    if (s->window_bytes > H2_WINDOW_MAX_BYTES)
-        s->window_bytes = H2_WINDOW_MAX_BYTES;
+    s->window_bytes = s->window_bytes <= most_bytes / 2 ? s->window_bytes * 2 : most_bytes;
     ps_h2_judge(h, nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE,
                                                          (int32_t)s->id, (int32_t)s->window_bytes));
 }

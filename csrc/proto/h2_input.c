@@ -42,7 +42,7 @@ static void note_frame(struct ps_h2 *h)
     uint8_t type = h->frame_head[3];
     uint32_t id = get_u32(h->frame_head + 5) & 0x7fffffff;
     h->frames_n++;
-    h->unproved_n = 0; /* rule 7: the peer lives */
+    h->unproved_n = h->doubted_n = 0; /* rule 7: the peer lives */
     if (is_h1_answer(h)) {
         ps_h2_doom(h, PS_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, "the peer answered in HTTP/1");
         return;

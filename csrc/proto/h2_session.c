@@ -146,12 +146,16 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         s = stream_of(session, frame);
         if (s != NULL && !s->is_sent) {
             s->is_sent = true;
+            s->frames_n = h->frames_n;
             ps_node_unlink(&s->node);
             ps_list_push_back(&h->running, &s->node);
         }
         break;
     case NGHTTP2_RST_STREAM:
-        h->unproved_n++;
+        if (h->doubted_n > 0) {
+            h->doubted_n--;
+            h->unproved_n++;
+        }
         break;
     case NGHTTP2_GOAWAY:
         ps_h2_note_own_goaway(h, &frame->goaway);

@@ -18,7 +18,7 @@ enum {
     H2_STREAMS_FIRST = 100,          /* taken as the peer's limit before its SETTINGS (rule 1) */
     H2_STREAMS_MAX = 1000,           /* our own limit (rule 2) */
     H2_UPLOAD_BYTES = 65536,         /* most body bytes of one exchange waiting for pull() */
-    H2_WINDOW_MAX_BYTES = 4194304,   /* how far a stream's window grows (rule 27) */
+    H2_WINDOW_GROWTH = 4,            /* a stream's window grows to so many times its first (rule 27) */
     H2_CONN_WINDOW_BYTES = 67108864, /* credit comes back on receipt, so this is only the pipe */
     H2_SEND_HEAD_BYTES = 1048576,    /* longest request head: above what ps_request lets through */
     H2_CONTINUATIONS_MAX = 8,        /* in a row (rule 46) */
@@ -68,6 +68,7 @@ struct h2_stream {
     bool is_sent;  /* its HEADERS were pulled: the peer may act on it */
     bool has_head; /* the final head came */
     bool has_peer_reset;
+    uint64_t frames_n; /* the connection's count when it was sent */
     bool is_complete; /* in .over: END, not RESET */
     bool not_processed;
     size_t info_n, info_bytes;
@@ -114,7 +115,8 @@ struct ps_h2 {
     struct ps_list fresh; /* opened, HEADERS not pulled */
     struct ps_list running;
     size_t live_n;     /* streams the library has: also cut ones whose RST_STREAM is not out */
-    size_t unproved_n; /* RST_STREAMs out and no frame read since (rule 7) */
+    size_t doubted_n;  /* cut ones that never saw a frame of the peer, RST_STREAM not out */
+    size_t unproved_n; /* the same with RST_STREAM out; both until a frame is read (rule 7) */
     size_t cancels_n;  /* by drop(), since the last complete response */
     bool is_shut;      /* our GOAWAY NO_ERROR is queued or sent */
     bool is_retired;   /* no new exchanges for a reason of ours or a fault the peer saw */

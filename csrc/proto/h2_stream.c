@@ -2,8 +2,8 @@
  * Fresh: opened, its HEADERS not pulled, so the peer cannot know it. Over: END or RESET waits for
  * next(), which frees it. The library finds a running exchange by its stream's user data (O(1));
  * fresh ones have no stream yet and are few, so they are looked through. A slot is free when the
- * library has closed the stream and, if it was cut, the peer has shown signs of life since the
- * RST_STREAM left (rule 7). Thread: io. Owner: ps_h2. Limit: min(the peer's limit, H2_STREAMS_MAX)
+ * library has closed the stream and, if it was cut without a sign of life since it was sent, the
+ * peer has shown one (rule 7). Thread: io. Owner: ps_h2. Limit: min(the peer's limit, H2_STREAMS_MAX)
  * exchanges. */
 #include "proto/h2_state.h"
 
@@ -55,6 +55,12 @@ bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id)
 {
     const struct h2_stream *s = ps_h2_find(ps_h2_of_const(c), id);
     return s != NULL && s->is_sent;
+}
+
+bool ps_h2_is_doubtful(const struct ps_codec *c)
+{
+    const struct ps_h2 *h = ps_h2_of_const(c);
+    return h->doubted_n + h->unproved_n > 0;
 }
 
 void h2_stream_free(struct h2_stream *s)
@@ -218,6 +224,8 @@ void ps_h2_drop(struct ps_codec *c, uint32_t id)
     }
     if (s->is_sent)
         h->cancels_n++;
+    if (s->is_sent && s->frames_n == h->frames_n)
+        h->doubted_n++;
     set_over(h, s);
     h2_stream_free(s);
     submit_reset(h, id, NGHTTP2_CANCEL);

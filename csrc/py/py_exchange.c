@@ -279,6 +279,19 @@ static PyObject *get_timings(PyObject *self, void *closure)
     return timings_dict(&timings, phase);
 }
 
+/* Of HTTP/2, 0 otherwise. */
+static PyObject *get_stream_id(PyObject *self, void *closure)
+{
+    struct ps_exchange *x = self_of(self)->x;
+    (void)closure;
+    if (exchange_is_foreign(self_of(self)))
+        return PyLong_FromLong(0);
+    pthread_mutex_lock(&x->home->lock);
+    uint32_t id = x->news.timings.stream_id;
+    pthread_mutex_unlock(&x->home->lock);
+    return PyLong_FromUnsignedLong(id);
+}
+
 static PyObject *exchange_repr(PyObject *self)
 {
     ExchangeObject *o = self_of(self);
@@ -349,6 +362,7 @@ static PyMethodDef exchange_methods[] = {
 static PyGetSetDef exchange_getset[] = {
     {"status", get_status, NULL, NULL, NULL},
     {"http_version", get_http_version, NULL, NULL, NULL},
+    {"stream_id", get_stream_id, NULL, NULL, NULL},
     {"reason", get_reason, NULL, NULL, NULL},
     {"headers", get_headers, NULL, NULL, NULL},
     {"trailers", get_trailers, NULL, NULL, NULL},

@@ -5,8 +5,8 @@
             async for chunk in response:
                 ...
 
-Settings and errors are values: Limits, Timeouts, TLS, Network, HTTP2; penstock.errors. Adapters for other clients are in
-penstock.adapters and imported only when asked for.
+Settings and errors are values: Limits, Timeouts, TLS, Network, HTTP2; penstock.errors. Adapters for other clients
+are in penstock.adapters and imported only when asked for.
 """
 
 from __future__ import annotations

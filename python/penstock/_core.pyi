@@ -142,7 +142,9 @@ class Exchange:
     @property
     def status(self) -> int: ...  # 0 before the head
     @property
-    def http_version(self) -> bytes: ...  # b"HTTP/1.1"; b"" before the head
+    def http_version(self) -> bytes: ...  # b"HTTP/1.1", b"HTTP/2"; b"" before the head
+    @property
+    def stream_id(self) -> int: ...  # of HTTP/2; 0 with HTTP/1.1 and before a connection was at hand
     @property
     def reason(self) -> bytes: ...
     @property

@@ -53,7 +53,7 @@ class Timeouts:
 class Limits:
     """What one transport may use, and what a peer may send.
 
-    max_connections             over all origins
+    max_connections             over all origins; those that only finish what runs do not count
     max_connections_per_origin  for one scheme, host and port
     max_waiting                 requests queued for a connection, over all origins
     idle_s                      a connection unused for so long is closed
@@ -61,7 +61,8 @@ class Limits:
     head_bytes, head_fields     of a response head: sum of name + value + 32 (RFC 9113 6.5.2), and how many
     trailer_bytes, line_bytes   of the trailer section; of one line
     info_count                  1xx responses before the final one
-    buffer_bytes                of a response body that is not yet read, before the connection is paused
+    buffer_bytes                of a response body that is not yet read, before the connection is paused; with
+                                HTTP/2 the stream, at up to four times that for a reader who kept up
     upload_bytes                of a streamed request body that is not yet sent, before its source is paused
     body_bytes                  most that read() and request() collect; None = no limit
     """

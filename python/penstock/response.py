@@ -47,7 +47,7 @@ class ResponseFacts:
     @property
     def stream_id(self) -> int | None:
         """Of HTTP/2; None with HTTP/1.1, or before a connection was at hand."""
-        return int(self.exchange.timings["stream_id"]) or None
+        return self.exchange.stream_id or None
 
     @property
     def headers(self) -> Headers:

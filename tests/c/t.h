@@ -3,6 +3,8 @@
 #ifndef PS_TEST_T_H
 #define PS_TEST_T_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +13,14 @@
 #include "base/mem.h"
 #include "base/status.h"
 
+/* Set by t_lame.h's sweep when something under test was told PS_NOMEM: the test cannot find what it wants any
+ * more. It goes on to its end all the same, and checks mean nothing. */
+static atomic_bool t_is_lame;
+static bool t_refuses_itself; /* the test at hand refuses allocations by its own plan: no sweep over it */
+
 #define T_CHECK(cond)                                                                              \
     do {                                                                                           \
-        if (!(cond)) {                                                                             \
+        if (!(cond) && !t_is_lame) {                                                                             \
             fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond);               \
             abort();                                                                               \
         }                                                                                          \
@@ -22,7 +29,7 @@
 #define T_EQ(a, b)                                                                                 \
     do {                                                                                           \
         long long t_a = (long long)(a), t_b = (long long)(b);                                      \
-        if (t_a != t_b) {                                                                          \
+        if (t_a != t_b && !t_is_lame) {                                                                          \
             fprintf(stderr, "%s:%d: %s is %lld, wanted %s = %lld\n", __FILE__, __LINE__, #a, t_a,  \
                     #b, t_b);                                                                      \
             abort();                                                                               \
@@ -32,7 +39,7 @@
 #define T_STR(a, b)                                                                                \
     do {                                                                                           \
         const char *t_a = (a), *t_b = (b);                                                         \
-        if (strcmp(t_a, t_b) != 0) {                                                               \
+        if (strcmp(t_a, t_b) != 0 && !t_is_lame) {                                                               \
             fprintf(stderr, "%s:%d: %s is \"%s\", wanted \"%s\"\n", __FILE__, __LINE__, #a, t_a,   \
                     t_b);                                                                          \
             abort();                                                                               \
@@ -48,6 +55,8 @@ struct t_test {
  * case. Runs once without failures, then with allocation 1, 2, 3... refused, until it gets through. */
 static inline void t_each_alloc(enum ps_status (*scenario)(void))
 {
+    t_is_lame = false;
+    t_refuses_itself = true;
     ps_mem_fail_at(0);
     T_EQ(scenario(), PS_OK);
     T_EQ(ps_mem_live_n(), 0);
@@ -55,6 +64,7 @@ static inline void t_each_alloc(enum ps_status (*scenario)(void))
         ps_mem_fail_at(nth);
         enum ps_status st = scenario();
         size_t asked = ps_mem_asked_n();
+        t_is_lame = false;
         ps_mem_fail_at(0);
         T_EQ(ps_mem_live_n(), 0);
         if (asked < nth) { /* this run needed fewer than nth: every allocation has failed once */

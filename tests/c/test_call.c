@@ -393,4 +393,4 @@ static const struct t_test tests[] = {
     {"a_callback_may_cancel_another_call", a_callback_may_cancel_another_call},
 };
 
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -46,6 +46,7 @@ static void on_down(void *owner, struct ps_conn *c, const struct ps_err *err)
     o->downs_n++;
     if (err != NULL)
         o->down_err = *err;
+    (void)t_told(o->down_err.status);
 }
 
 static void on_closed(void *owner, struct ps_conn *c)
@@ -102,6 +103,7 @@ static void on_over(void *owner, const struct ps_err *err, bool not_processed)
     o->not_processed = not_processed;
     if (err != NULL)
         o->over_err = *err;
+    (void)t_told(o->over_err.status);
 }
 
 static const struct ps_stream_ops stream_ops = {.on_info = on_head,
@@ -170,11 +172,33 @@ static void one_close(struct one *o)
     ps_chunk_unref(o->body);
 }
 
-static void start(struct one *o)
+/* A refused one is made at the second try. */
+static void must_open(struct one *o, const struct fake_peer *peer, size_t body_n, bool is_https)
+{
+    enum ps_status st = one_open(o, peer, body_n, is_https);
+    if (st == PS_NOMEM && t_lame_test != NULL) {
+        one_close(o);
+        st = one_open(o, peer, body_n, is_https);
+    }
+    T_EQ(st, PS_OK);
+}
+
+static void open_stream(struct one *o)
 {
     struct ps_err err;
+    if (o->conn == NULL || o->conn->state != PS_CONN_OPEN) {
+        T_CHECK(false); /* only a lame test comes here */
+        return;
+    }
+    enum ps_status st = ps_conn_open_stream(o->conn, &o->stream, &err);
+    (void)t_told(st);
+    T_EQ(st, PS_OK);
+}
+
+static void start(struct one *o)
+{
     RIG_UNTIL(o->rig, o->opened_n == 1);
-    T_EQ(ps_conn_open_stream(o->conn, &o->stream, &err), PS_OK);
+    open_stream(o);
 }
 
 /* -- tests -- */
@@ -219,7 +243,7 @@ static void the_connection_may_be_closed_in_on_sent(void)
 {
     struct fake_peer *peer = fake_peer_start(rig_serve_silence, NULL);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     o.on_sent = close_in_on_sent;
     start(&o);
     RIG_UNTIL(o.rig, o.over_n == 1);
@@ -238,7 +262,7 @@ static void the_stream_may_be_dropped_in_on_sent(void)
 {
     struct fake_peer *peer = fake_peer_start(rig_serve_silence, NULL);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     o.on_sent = drop_in_on_sent;
     start(&o);
     RIG_UNTIL(o.rig, o.conn == NULL); /* the peer has the request: the connection is spent */
@@ -250,11 +274,10 @@ static void the_stream_may_be_dropped_in_on_sent(void)
 /* Opens the next exchange and gives it up before a byte of it was pulled. */
 static void open_and_drop(struct one *o)
 {
-    struct ps_err err;
     if (o->freed_n > 1)
         return;
     o->body_at = 0;
-    T_EQ(ps_conn_open_stream(o->conn, &o->stream, &err), PS_OK);
+    open_stream(o);
     ps_conn_drop_stream(&o->stream);
 }
 
@@ -262,13 +285,12 @@ static void a_slot_given_back_unused_is_told_again(void)
 {
     struct fake_peer *peer = fake_peer_start(rig_serve_ok, NULL);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     o.on_free = open_and_drop;
     start(&o);
     RIG_UNTIL(o.rig, o.freed_n > 0);
     T_EQ(o.freed_n, 2);
-    T_EQ(o.conn->state, PS_CONN_OPEN);
-    T_EQ(ps_conn_free_slots(o.conn), 1);
+    T_CHECK(o.conn != NULL && o.conn->state == PS_CONN_OPEN && ps_conn_free_slots(o.conn) == 1);
     one_close(&o);
     fake_peer_stop(peer);
 }
@@ -277,7 +299,7 @@ static void a_refused_head_is_not_lost(void)
 {
     struct fake_peer *peer = fake_peer_start(rig_serve_ok, NULL);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     o.refuses_head = true;
     start(&o);
     RIG_UNTIL(o.rig, o.over_n == 1);
@@ -310,11 +332,10 @@ static void serve_and_go(struct fake_peer *p, int fd, int nth, void *data)
 /* The peer goes while the loop stands still, then a request of `body_n` bytes is written. */
 static void write_to_the_gone(struct one *o, struct script *s)
 {
-    struct ps_err err;
     RIG_UNTIL(o->rig, o->opened_n == 1);
     rig_set(&s->gate);
     rig_await(&s->is_gone, 1);
-    T_EQ(ps_conn_open_stream(o->conn, &o->stream, &err), PS_OK);
+    open_stream(o);
     RIG_UNTIL(o->rig, o->over_n == 1);
 }
 
@@ -323,7 +344,7 @@ static void a_request_that_the_kernel_took_may_be_processed(void)
     struct script s = {0};
     struct fake_peer *peer = fake_peer_start(serve_and_go, &s);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     write_to_the_gone(&o, &s);
     T_CHECK(o.over_err.status != PS_OK);
     T_CHECK(!o.not_processed);
@@ -339,7 +360,7 @@ static void half_a_piece_may_be_processed(void)
     struct script s = {.ctx = fake_tls_ctx(&wants)};
     struct fake_peer *peer = fake_peer_start(serve_and_go, &s);
     struct one o;
-    T_EQ(one_open(&o, peer, 1 << 20, true), PS_OK);
+    must_open(&o, peer, 1 << 20, true);
     write_to_the_gone(&o, &s);
     T_CHECK(o.over_err.status != PS_OK);
     T_CHECK(!o.not_processed);
@@ -363,7 +384,7 @@ static void a_request_that_the_kernel_refused_was_not_processed(void)
     struct script s = {0};
     struct fake_peer *peer = fake_peer_start(serve_and_reset, &s);
     struct one o;
-    T_EQ(one_open(&o, peer, 10, false), PS_OK);
+    must_open(&o, peer, 10, false);
     write_to_the_gone(&o, &s);
     T_EQ(o.over_err.status, PS_WRITE_FAILED);
     T_EQ(o.over_err.phase, PS_PHASE_SEND);
@@ -386,4 +407,4 @@ static const struct t_test tests[] = {
      a_request_that_the_kernel_refused_was_not_processed},
 };
 
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -55,7 +55,7 @@ static void server_stop(struct server *s, struct fake_peer *peer)
     SSL_CTX_free(s->ctx);
 }
 
-static struct rig *tls_rig(void)
+static struct rig *tls_rig_once(void)
 {
     struct rig *r = rig_open();
     struct ps_tls_settings settings = pair_settings();
@@ -67,6 +67,12 @@ static struct rig *tls_rig(void)
     T_EQ(err.status, PS_NOMEM);
     rig_close(r);
     return NULL;
+}
+
+static struct rig *tls_rig(void)
+{
+    struct rig *r = tls_rig_once();
+    return r == NULL && t_lame_test != NULL ? tls_rig_once() : r;
 }
 
 static struct rig_want at(const struct fake_peer *peer)
@@ -115,7 +121,8 @@ static void a_session_is_resumed(void)
         RIG_UNTIL(r, r->profile->pool.conns_n == 0);
     }
     rig_close(r);
-    T_EQ(atomic_load(&s.resumed_n), 2);
+    int resumed_n = atomic_load(&s.resumed_n); /* without memory for a session there is one less */
+    T_CHECK(resumed_n == 2 || (t_lame_test != NULL && resumed_n == 1));
     server_stop(&s, peer);
 }
 
@@ -429,4 +436,4 @@ static const struct t_test tests[] = {
     {"orphaned_dials_do_not_delay_the_stop", orphaned_dials_do_not_delay_the_stop},
 };
 
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -10,13 +10,12 @@ static void upload(struct h2_server *s, struct h2_rig *r, uint32_t id, size_t n,
                    size_t piece_n)
 {
     bool end_was_taken = false;
-    for (size_t at = 0, turns = 0; !end_was_taken || r->ends_n == 0; turns++) {
+    for (size_t at = 0, turns = 0; (!end_was_taken || r->ends_n == 0) && !t_is_lame; turns++) {
         size_t left_n = n - at < sizeof bytes ? n - at : sizeof bytes, taken_n;
         T_CHECK(turns < 100000);
         if (!end_was_taken) {
-            T_EQ(ps_codec_send(r->c, id, ps_bytes_of(bytes, left_n), at + left_n == n, &taken_n,
-                               NULL),
-                 PS_OK);
+            T_OK(ps_codec_send(r->c, id, ps_bytes_of(bytes, left_n), at + left_n == n, &taken_n,
+                               NULL));
             at += taken_n;
             T_CHECK(ps_h2_unsent_n(r->c, id) <= 65536);
             end_was_taken = at == n && (taken_n == left_n || !is_stream);
@@ -28,7 +27,7 @@ static void upload(struct h2_server *s, struct h2_rig *r, uint32_t id, size_t n,
 static void test_uploads(void)
 {
     static const size_t sizes[] = {1, 16384, 65535, 65536, 1000000};
-    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+    for (size_t i = 0; i < t_times(2 * sizeof sizes / sizeof sizes[0], 4); i++) {
         struct h2_server s;
         struct h2_rig r;
         bool is_stream = i % 2 == 1;
@@ -57,15 +56,15 @@ static void test_lengths_are_checked(void)
     T_EQ(h2_rig_init(&r, "POST", PS_BODY_FIXED, 10, NULL), PS_OK);
     uint32_t id = h2_rig_open(&r);
     T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 11), false, &taken_n, &err), PS_BODY_MISMATCH);
-    T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 4), false, &taken_n, &err), PS_OK);
+    T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 4), false, &taken_n, &err));
     T_EQ(taken_n, 4);
     T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 0), true, &taken_n, &err), PS_BODY_MISMATCH);
-    T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 6), true, &taken_n, &err), PS_OK);
+    T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 6), true, &taken_n, &err));
     T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 1), true, &taken_n, &err), PS_BODY_MISMATCH);
     h2_rig_settle(&r);
     T_EQ(r.upload_n, 10);
     ps_codec_drop(r.c, id);
-    T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 100), true, &taken_n, &err), PS_OK);
+    T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 100), true, &taken_n, &err));
     T_EQ(taken_n, 100); /* swallowed */
     h2_rig_fini(&r);
 }
@@ -74,15 +73,16 @@ static void test_download_with_credit_grows_its_window(void)
 {
     struct h2_server s;
     struct h2_rig r;
-    h2_server_init(&s, 40u << 20, NULL, 0);
+    size_t body_n = t_times(40u << 20, 40u << 14);
+    h2_server_init(&s, body_n, NULL, 0);
     T_EQ(h2_rig_init(&r, "GET", PS_BODY_NONE, 0, NULL), PS_OK);
     r.is_quiet = true;
     (void)h2_rig_open(&r);
-    for (size_t turns = 0; r.ends_n == 0; turns++) {
+    for (size_t turns = 0; r.ends_n == 0 && !t_is_lame; turns++) {
         T_CHECK(turns < 1000);
         (void)h2_server_turn(&s, &r, 16384);
     }
-    T_EQ(r.body_n, 40u << 20);
+    T_EQ(r.body_n, body_n);
     T_CHECK(r.windows_n < 80); /* 4 MiB windows: two updates for each */
     T_CHECK(r.window_sum > r.body_n - (1u << 20));
     T_CHECK(r.conn_window_sum >= 64u << 20);
@@ -145,10 +145,10 @@ static void test_early_answers(void)
     T_EQ(h2_rig_init(&r, "POST", PS_BODY_STREAM, 0, NULL), PS_OK);
     uint32_t id = h2_rig_open(&r);
     say_settings(&r);
-    T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 1000), false, &taken_n, NULL), PS_OK);
+    T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 1000), false, &taken_n, NULL));
     h2_rig_settle(&r);
     say_head(&r, ":status=413\n", 0);
-    T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 100000), false, &taken_n, NULL), PS_OK);
+    T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 100000), false, &taken_n, NULL));
     T_EQ(taken_n, 100000);
     h2_rig_settle(&r);
     T_EQ(r.upload_n, 1000);
@@ -167,23 +167,22 @@ static void test_expect(void)
         struct h2_rig r = {0};
         struct ps_url url;
         size_t taken_n;
-        T_EQ(ps_url_split(&url, ps_bytes_str("https://a.example/x"), NULL), PS_OK);
-        T_EQ(ps_request_new(&r.req, ps_bytes_str("POST"), &url, NULL), PS_OK);
-        T_EQ(ps_request_add(r.req, ps_bytes_str("Expect"), ps_bytes_str("100-continue"), NULL),
-             PS_OK);
-        T_EQ(ps_request_seal(r.req, PS_BODY_FIXED, 5, NULL), PS_OK);
-        T_EQ(ps_h2_new(&r.c, &h2_test_limits, NULL), PS_OK);
+        T_OK(ps_url_split(&url, ps_bytes_str("https://a.example/x"), NULL));
+        T_OK(ps_request_new(&r.req, ps_bytes_str("POST"), &url, NULL));
+        T_OK(ps_request_add(r.req, ps_bytes_str("Expect"), ps_bytes_str("100-continue"), NULL));
+        T_OK(ps_request_seal(r.req, PS_BODY_FIXED, 5, NULL));
+        T_OK(ps_h2_new(&r.c, &h2_test_limits, NULL));
         uint32_t id = h2_rig_open(&r);
         say_settings(&r);
         T_CHECK(ps_codec_is_waiting(r.c, id));
-        T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL), PS_OK);
+        T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL));
         T_EQ(taken_n, 0);
         if (how == 1)
             ps_codec_stop_waiting(r.c, id);
         else
             say_head(&r, how == 0 ? ":status=100\n" : ":status=417\n", 0);
         T_CHECK(!ps_codec_is_waiting(r.c, id));
-        T_EQ(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL), PS_OK);
+        T_OK(ps_codec_send(r.c, id, ps_bytes_of(bytes, 5), true, &taken_n, NULL));
         T_EQ(taken_n, 5);
         h2_rig_settle(&r);
         T_EQ(r.upload_n, how == 2 ? 0 : 5);
@@ -239,4 +238,4 @@ static const struct t_test tests[] = {
     {"early_answers", test_early_answers},
     {"expect", test_expect},
 };
-T_MAIN(tests)
+T_MAIN_LAME(tests)

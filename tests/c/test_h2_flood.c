@@ -194,7 +194,42 @@ static void test_noise_among_answers_is_fine(void)
     h2_rig_fini(&r);
 }
 
+static void (*build_now)(struct h2_wire *w);
+
+/* The beginning of a flood, long enough for every queue to have grown. */
+static enum ps_status short_flood(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    enum ps_status st = h2_rig_init(&r, "GET", PS_BODY_NONE, 0, NULL);
+    if (st == PS_OK) {
+        (void)h2_rig_open(&r);
+        h2_rig_settle(&r);
+        h2_settings(&w, 0, 0);
+        h2_headers(&w, 1, 0, OK_HEAD);
+        for (size_t i = 0; i < 40; i++)
+            build_now(&w);
+        h2_rig_say(&r, &w);
+        st = r.worst;
+    }
+    h2_wire_free(&w);
+    h2_rig_fini(&r);
+    return st;
+}
+
+static void test_floods_without_memory(void)
+{
+    static void (*const builds[])(struct h2_wire *w) = {
+        window_update, priority, altsvc, unknown, ping, settings, empty_data, data_of_old,
+    };
+    for (size_t i = 0; i < sizeof builds / sizeof builds[0]; i++) {
+        build_now = builds[i];
+        t_each_alloc(short_flood);
+    }
+}
+
 static const struct t_test tests[] = {
+    {"floods_without_memory", test_floods_without_memory},
     {"noise_ends_the_connection", test_noise_ends_the_connection},
     {"answers_nobody_reads", test_answers_nobody_reads},
     {"small_data_is_fine", test_small_data_is_fine},

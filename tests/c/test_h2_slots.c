@@ -80,7 +80,27 @@ static void test_lowered_limit_spares_running_ones(void)
     h2_rig_fini(&r);
 }
 
-/* Rule 7. */
+/* Rule 7: a peer that has said something since the request was sent lives. */
+static void test_cut_ones_that_were_heard_of_count_no_more(void)
+{
+    struct h2_rig r;
+    start(&r);
+    say_settings(&r, 3, 1);
+    T_EQ(h2_rig_open(&r), 1);
+    h2_rig_settle(&r);
+    struct h2_wire w = {0};
+    h2_headers(&w, 1, 0, OK_HEAD);
+    h2_rig_say(&r, &w);
+    h2_wire_free(&w);
+    ps_codec_drop(r.c, 1);
+    T_CHECK(!ps_h2_is_doubtful(r.c));
+    T_EQ(ps_codec_free_slots(r.c), 0); /* RST_STREAM is not out */
+    h2_rig_settle(&r);
+    T_STR(h2_text(&r.sent), "RST 1 CANCEL\n");
+    T_EQ(ps_codec_free_slots(r.c), 1);
+    h2_rig_fini(&r);
+}
+
 static void test_cut_ones_count_until_the_peer_lives(void)
 {
     struct h2_rig r;
@@ -93,6 +113,7 @@ static void test_cut_ones_count_until_the_peer_lives(void)
     h2_rig_settle(&r);
     T_STR(h2_text(&r.sent), "RST 1 CANCEL\n");
     T_EQ(ps_codec_free_slots(r.c), 0);
+    T_CHECK(ps_h2_is_doubtful(r.c));
     struct h2_wire w = {0};
     h2_frame(&w, F_PING, 0, 0, "12345678", 8);
     h2_rig_say(&r, &w);
@@ -126,7 +147,8 @@ static void test_slots_do_not_leak(void)
     struct h2_wire w = {0};
     start(&r);
     say_settings(&r, 3, 3);
-    for (uint32_t i = 0; i < 1000; i++) {
+    size_t times_n = t_times(1000, 10);
+    for (uint32_t i = 0; i < times_n && !t_is_lame; i++) {
         uint32_t id = h2_rig_open(&r);
         T_EQ(id, i * 2 + 1);
         if (i % 5 != 0)
@@ -147,8 +169,8 @@ static void test_slots_do_not_leak(void)
         h2_rig_say(&r, &w);
         T_EQ(ps_codec_free_slots(r.c), 3);
     }
-    T_EQ(r.ends_n, 200);
-    T_EQ(r.resets_n, 400);
+    T_EQ(r.ends_n, times_n / 5);
+    T_EQ(r.resets_n, times_n * 2 / 5);
     h2_wire_free(&w);
     h2_rig_fini(&r);
 }
@@ -160,6 +182,7 @@ static void test_too_many_cancels_in_a_row(void)
     struct h2_wire w = {0};
     start(&r);
     say_settings(&r, 0, 0);
+    t_refuses_itself = true; /* opens and drops as above, only more of them */
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i <= H2_CANCELS_MAX; i++) {
             T_CHECK(ps_codec_is_reusable(r.c));
@@ -201,8 +224,10 @@ static const struct t_test tests[] = {
     {"lowered_limit_spares_running_ones", test_lowered_limit_spares_running_ones},
     {"cut_ones_count_until_the_peer_lives", test_cut_ones_count_until_the_peer_lives},
     {"drop_before_pull_sends_nothing", test_drop_before_pull_sends_nothing},
+    {"cut_ones_that_were_heard_of_count_no_more",
+     test_cut_ones_that_were_heard_of_count_no_more},
     {"slots_do_not_leak", test_slots_do_not_leak},
     {"too_many_cancels_in_a_row", test_too_many_cancels_in_a_row},
     {"ids_run_out", test_ids_run_out},
 };
-T_MAIN(tests)
+T_MAIN_LAME(tests)

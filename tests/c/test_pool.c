@@ -53,7 +53,7 @@ static void waiters_are_served_in_order(void)
     rig_wait(r);
     for (size_t i = 0; i < 10; i++)
         T_CHECK(served[i] == &r->asks[i]);
-    T_EQ(fake_peer_accepted_n(peer), 1);
+    RIG_ACCEPTED(peer, 1);
     rig_close(r);
     fake_peer_stop(peer);
 }
@@ -71,7 +71,7 @@ static void cancelled_waiters_are_passed_over(void)
     rig_wait(r);
     for (int i = 1; i < 10; i += 2)
         T_EQ(r->asks[i].err.status, PS_OK);
-    T_EQ(fake_peer_accepted_n(peer), 1);
+    RIG_ACCEPTED(peer, 1);
     rig_close(r);
     fake_peer_stop(peer);
 }
@@ -137,6 +137,17 @@ static void an_idle_connection_makes_room_for_another_origin(void)
 }
 
 /* The waiter that lacks a place need not be the first one of all. */
+/* A refused one is made at the second try. */
+static void set_tls(struct rig *r)
+{
+    struct ps_tls_settings settings = {.security_level = -1};
+    struct ps_err err;
+    enum ps_status st = ps_profile_set_tls(r->profile, &settings, &err);
+    if (st == PS_NOMEM && t_lame_test != NULL)
+        st = ps_profile_set_tls(r->profile, &settings, &err);
+    T_EQ(st, PS_OK);
+}
+
 static void idle_connections_make_room_behind_a_waiter_that_dials(void)
 {
     struct gated g = {0};
@@ -145,15 +156,13 @@ static void idle_connections_make_room_behind_a_waiter_that_dials(void)
     struct fake_peer *z = fake_peer_start(rig_serve_ok, NULL);
     struct rig_want to_x = at(x), to_y = at(y), to_z = at(z);
     struct rig *r = rig_open();
-    struct ps_err err;
-    T_EQ(ps_profile_set_tls(r->profile, &(struct ps_tls_settings){.security_level = -1}, &err),
-         PS_OK);
+    set_tls(r);
     r->profile->settings.max_conns_n = 2;
     struct ask *first = rig_get(r, &to_x);
     RIG_UNTIL(r, atomic_load(&g.asked) == 1);
     to_y.is_https = true;
     struct ask *hung = rig_get(r, &to_y), *last = rig_get(r, &to_z);
-    RIG_UNTIL(r, hung->call.waiter.dial->state == PS_CONN_TLS);
+    RIG_UNTIL(r, hung->call.waiter.dial != NULL && hung->call.waiter.dial->state == PS_CONN_TLS);
     rig_set(&g.gate);
     RIG_UNTIL(r, first->is_done);
     for (int i = 0; i < 2000 && !last->is_done; i++) {
@@ -234,6 +243,7 @@ static void a_request_that_finds_no_memory_gives_its_connection_back(void)
     struct ask *a, *next;
     r->profile->settings.max_per_origin_n = 1;
     want.pad_n = 16384; /* more than an idle connection's buffers hold */
+    t_refuses_itself = true;
     for (size_t nth = 1; nth < 8; nth++) {
         rig_get_and_wait(r, &want);
         RIG_UNTIL(r, !ps_list_empty(&r->profile->pool.idle));
@@ -331,7 +341,7 @@ static void an_aged_connection_is_not_reused(void)
     struct ask *a = rig_get_and_wait(r, &want);
     T_EQ(a->err.status, PS_OK);
     T_CHECK(!a->call.timings.reused);
-    T_EQ(fake_peer_accepted_n(peer), 2);
+    RIG_ACCEPTED(peer, 2);
     rig_close(r);
     fake_peer_stop(peer);
 }
@@ -493,4 +503,4 @@ static const struct t_test tests[] = {
     {"a_replay_keeps_its_turn", a_replay_keeps_its_turn},
 };
 
-T_MAIN(tests)
+T_MAIN_LAME(tests)

@@ -70,11 +70,14 @@ class Family:
 
     def respond(self, response: ResponseFacts, body: Any) -> Any:
         exchange = response.exchange
-        extensions = {
+        extensions: dict[str, Any] = {
             "http_version": exchange.http_version,
-            "reason_phrase": exchange.reason,
             "penstock": response,  # .timings, .trailers, .informational
         }
+        if stream_id := exchange.stream_id:
+            extensions["stream_id"] = stream_id
+        else:  # HTTP/2 has none, and the client then names the status itself
+            extensions["reason_phrase"] = exchange.reason
         return self.module.Response(exchange.status, headers=exchange.headers, stream=body, extensions=extensions)
 
 

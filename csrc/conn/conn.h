@@ -164,6 +164,9 @@ size_t ps_conn_free_slots(const struct ps_conn *c);
 /* Is the socket known to be dead although no event has come yet? One system call. */
 bool ps_conn_is_stale(const struct ps_conn *c);
 
+/* HTTP/2 whose peer takes no more bytes of any upload on this connection. Some servers never give credit
+ * back for what they did not read. */
+bool ps_conn_is_starved(const struct ps_conn *c);
 /* HTTP/2 that heard nothing for so long that it should be asked before it is used (rule 33). */
 bool ps_conn_is_quiet(const struct ps_conn *c);
 /* Asks. Until the answer there are no slots; then comes on_free, or on_down. */

@@ -17,6 +17,11 @@ bool ps_conn_is_stale(const struct ps_conn *c)
     return c->sock == NULL || ps_sock_is_dead(c->sock);
 }
 
+bool ps_conn_is_starved(const struct ps_conn *c)
+{
+    return c->is_h2 && c->state == PS_CONN_OPEN && ps_h2_conn_window(c->codec) == 0;
+}
+
 uint64_t ps_conn_keep_alive_ms(const struct ps_conn *c)
 {
     return c->is_h2 ? 0 : ps_h1_keep_alive_ms(c->codec);

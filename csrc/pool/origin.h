@@ -34,6 +34,8 @@ extern const struct ps_conn_ops pool_conn_ops;
 /* A connection to use now, out of the idle list; NULL: none, or one is being asked whether it lives. */
 struct ps_conn *conn_take(struct ps_origin *o, const struct ps_waiter *w);
 struct ps_conn *newest_idle(const struct ps_origin *o, bool is_h2);
+/* Has this waiter a body that the peer would not take, though no other upload uses the window up? */
+bool is_useless(const struct ps_conn *c, const struct ps_waiter *w);
 /* No new requests; closes when the running ones are over. */
 void conn_retire(struct ps_conn *c);
 

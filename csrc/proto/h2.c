@@ -67,7 +67,10 @@ static enum ps_status take_output(struct ps_h2 *h, struct ps_err *err)
     const uint8_t *p;
     if (h->is_dead)
         return PS_OK;
-    ssize_t n = nghttp2_session_mem_send(h->session, &p);
+    ssize_t n;
+    do
+        n = nghttp2_session_mem_send(h->session, &p);
+    while (n == 0 && ps_h2_end_rest(h));
     ps_h2_judge(h, n < 0 ? (int)n : 0);
     if (n < 0 || h->lacked_memory) {
         h->left = ps_bytes_of(NULL, 0);
@@ -130,7 +133,8 @@ static bool h2_wants_write(const struct ps_codec *c)
 {
     const struct ps_h2 *h = ps_h2_of_const(c);
     return h->left.n > 0 || ps_buf_n(&h->last_words) > 0 ||
-           (!h->is_dead && nghttp2_session_want_write(h->session) != 0);
+           (!h->is_dead && (nghttp2_session_want_write(h->session) != 0 ||
+                            !ps_list_empty(&h->resting)));
 }
 
 static bool h2_is_reusable(const struct ps_codec *c)
@@ -169,6 +173,7 @@ enum ps_status ps_h2_new(struct ps_codec **out, const struct ps_codec_limits *li
     h->limits = *limits;
     ps_list_init(&h->fresh);
     ps_list_init(&h->running);
+    ps_list_init(&h->resting);
     ps_list_init(&h->over);
     ps_buf_init(&h->last_words, H2_LAST_WORDS_BYTES);
     h2_flood_init(&h->flood);

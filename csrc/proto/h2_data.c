@@ -1,6 +1,8 @@
 /* proto/h2_data.c -- bodies: the upload queue, the download's views, and credit (rules 25 to 32,
  * 62, 63). Upload: send() fills a queue of at most H2_UPLOAD_BYTES; the library takes from it what
- * both windows allow, and is woken when the queue was empty before. Download: bytes go out as
+ * both windows allow, and is woken when the queue was empty before. Uploads take turns of one frame,
+ * whatever the library thinks: since it dropped RFC 7540's priorities it serves the oldest stream as
+ * long as that has anything, so one long upload would hold back all others. Download: bytes go out as
  * views. The connection's credit returns on receipt, whatever becomes of them (rule 29: dropped and
  * unknown streams and padding included, the library sees to the last two); the stream's credit on
  * consumption. The library sends a WINDOW_UPDATE per half window (rule 28). Growth (rule 27,
@@ -36,8 +38,14 @@ ssize_t ps_h2_read_upload(nghttp2_session *session, int32_t id, uint8_t *to, siz
     struct ps_bytes ready = ps_buf_view(&s->up.queue);
     if (s->up.is_waiting || (ready.n == 0 && !s->up.is_done)) {
         s->up.is_deferred = true;
+        s->up.had_turn = false;
         return NGHTTP2_ERR_DEFERRED;
     }
+    if (s->up.had_turn) {
+        ps_list_push_back(&((struct ps_h2 *)user)->resting, &s->rest_node);
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    s->up.had_turn = true;
     size_t n = ready.n < room ? ready.n : room;
     if (n > 0)
         memcpy(to, ready.p, n);
@@ -49,6 +57,19 @@ ssize_t ps_h2_read_upload(nghttp2_session *session, int32_t id, uint8_t *to, siz
     }
     ps_h2_note_use(user);
     return (ssize_t)n;
+}
+
+bool ps_h2_end_rest(struct ps_h2 *h)
+{
+    struct ps_node *n = ps_list_first(&h->resting);
+    bool any = n != NULL;
+    for (; n != NULL; n = ps_list_first(&h->resting)) {
+        struct h2_stream *s = PS_ITEM(n, struct h2_stream, rest_node);
+        ps_node_unlink(n);
+        s->up.had_turn = false;
+        ps_h2_judge(h, nghttp2_session_resume_data(h->session, (int32_t)s->id));
+    }
+    return any;
 }
 
 static enum ps_status check_length(const struct h2_upload *up, size_t n, bool end,
@@ -169,6 +190,12 @@ void ps_h2_credit(struct ps_codec *c, uint32_t id, size_t n)
     s->drained_bytes += n;
     ps_h2_judge(h, nghttp2_session_consume_stream(h->session, (int32_t)id, n));
     grow_window(h, s);
+}
+
+size_t ps_h2_conn_window(const struct ps_codec *c)
+{
+    int32_t n = nghttp2_session_get_remote_window_size(ps_h2_of_const(c)->session);
+    return n > 0 ? (size_t)n : 0;
 }
 
 size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id)

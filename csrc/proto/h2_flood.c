@@ -1,6 +1,7 @@
 /* proto/h2_flood.c -- frames that serve nobody are counted against the traffic that serves somebody
  * (rules 48 to 52).
- * libnghttp2 1.52 lets a server send any number of them. Each kind has a purse: a frame takes one
+ * libnghttp2 1.52 lets a server send any number of them, 1.70 10,000 at once and 330 a second of those
+ * it finds odd (empty DATA, PRIORITY, unknown frames, HEADERS for no stream). Each kind has a purse: a frame takes one
  * coin, every useful frame (a head or body bytes for a running exchange, body bytes of ours) puts
  * some back, never above the purse's size. An empty purse ends the connection. DATA with bytes is
  * never counted, however small: token streams are made of it (rule 49). Without a clock the purses

@@ -105,6 +105,11 @@ void ps_h2_note_own_goaway(struct ps_h2 *h, const nghttp2_goaway *g)
         return;
     copy_debug(debug, g->opaque_data, g->opaque_data_len);
     h->sent_goaway = true;
+    if (g->error_code == NGHTTP2_ENHANCE_YOUR_CALM) { /* newer ones count frames as h2_flood.c does */
+        ps_h2_doom(h, PS_LIMIT, g->error_code,
+                   "the peer sent more frames that serve nobody than libnghttp2 takes");
+        return;
+    }
     enum ps_status st = g->error_code == NGHTTP2_INTERNAL_ERROR ? PS_INTERNAL : PS_PROTOCOL;
     ps_h2_doom(h, st, g->error_code, "the peer broke HTTP/2: %s%s%s",
                ps_h2_code_name(g->error_code, name), debug[0] != '\0' ? ", " : "", debug);

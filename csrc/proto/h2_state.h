@@ -57,12 +57,14 @@ struct h2_upload {
     bool is_waiting;     /* for 100 Continue */
     bool has_ended;      /* END_STREAM was given to the library */
     bool is_deferred;    /* the library waits for nghttp2_session_resume_data() */
+    bool had_turn;       /* gave a frame while others may wait: it rests when asked for the next */
 };
 
 /* One exchange. Owner: ps_h2, through one of its lists. The library holds a borrowed pointer as the
  * stream's user data, taken away (h2_stream_detach) before the exchange is freed. */
 struct h2_stream {
     struct ps_node node; /* in ps_h2.fresh, then .running, then .over */
+    struct ps_node rest_node; /* in ps_h2.resting, or in none */
     uint32_t id;
     void *tag;     /* the owner's */
     bool is_sent;  /* its HEADERS were pulled: the peer may act on it */
@@ -114,6 +116,7 @@ struct ps_h2 {
     /* Exchanges. */
     struct ps_list fresh; /* opened, HEADERS not pulled */
     struct ps_list running;
+    struct ps_list resting; /* their uploads wait until the others had their turn */
     size_t live_n;     /* streams the library has: also cut ones whose RST_STREAM is not out */
     size_t doubted_n;  /* cut ones that never saw a frame of the peer, RST_STREAM not out */
     size_t unproved_n; /* the same with RST_STREAM out; both until a frame is read (rule 7) */
@@ -200,6 +203,8 @@ void h2_upload_init(struct h2_upload *up, const struct ps_request *req);
 void h2_upload_stop(struct h2_upload *up);
 ssize_t ps_h2_read_upload(nghttp2_session *session, int32_t id, uint8_t *to, size_t room,
                           uint32_t *flags, nghttp2_data_source *source, void *user);
+/* Nobody has anything to send but those who rest: their turn. False: none rests. */
+bool ps_h2_end_rest(struct ps_h2 *h);
 enum ps_status ps_h2_send(struct ps_codec *c, uint32_t id, struct ps_bytes bytes, bool end,
                           size_t *taken_n, struct ps_err *err);
 void ps_h2_credit(struct ps_codec *c, uint32_t id, size_t n);

@@ -68,6 +68,7 @@ void h2_stream_free(struct h2_stream *s)
     if (s == NULL)
         return;
     ps_node_unlink(&s->node);
+    ps_node_unlink(&s->rest_node);
     ps_head_free(s->head);
     ps_buf_fini(&s->up.queue);
     ps_free(s);
@@ -87,6 +88,7 @@ static void set_over(struct ps_h2 *h, struct h2_stream *s)
 {
     (void)nghttp2_session_set_stream_user_data(h->session, (int32_t)s->id, NULL);
     ps_node_unlink(&s->node);
+    ps_node_unlink(&s->rest_node);
     ps_list_push_back(&h->over, &s->node);
     ps_head_free(s->head);
     s->head = NULL;

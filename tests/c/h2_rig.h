@@ -10,6 +10,10 @@
 #include "proto/h2.h"
 #include "t_lame.h"
 
+enum {
+    H2_RIG_STREAMS = 4
+};
+
 struct h2_rig {
     struct ps_codec *c;
     struct ps_request *req; /* all requests of the rig are this one */
@@ -22,6 +26,7 @@ struct h2_rig {
     bool is_quiet;        /* no BODY in the log */
     enum ps_status worst; /* PS_NOMEM if any call or event said so */
     size_t ends_n, resets_n, body_n, upload_n, refused_n /* not processed */;
+    size_t upload_of[H2_RIG_STREAMS]; /* the same for each of the first exchanges */
     bool has_failed;
     uint64_t windows_n, window_sum; /* WINDOW_UPDATEs the client sent on streams */
     uint64_t conn_window_sum;
@@ -222,6 +227,8 @@ static inline void h2_note_sent(struct h2_rig *r, unsigned type, unsigned flags,
         r->conn_window_sum += h2_get_u32(p);
     if (type == F_DATA)
         r->upload_n += n;
+    if (type == F_DATA && id / 2 < H2_RIG_STREAMS)
+        r->upload_of[id / 2] += n;
     if (type == F_DATA && (flags & END_STREAM))
         h2_print(&r->sent, "DATA END %u\n", (unsigned)id);
 }
@@ -317,9 +324,10 @@ static inline void h2_rig_say(struct h2_rig *r, struct h2_wire *w)
 struct h2_case {
     const char *name;
     void (*build)(struct h2_wire *w);
-    const char *log;  /* events */
-    const char *sent; /* RST_STREAM, GOAWAY, PING of the client */
-    size_t streams_n; /* 0: one */
+    const char *log;              /* events */
+    const char *sent;             /* RST_STREAM, GOAWAY, PING of the client */
+    const char *or_log, *or_sent; /* with a newer library; NULL: the same */
+    size_t streams_n;             /* 0: one */
     const char *method;
     bool has_eof;
     bool is_cut_sensitive;  /* a fault inside DATA: what came before it may or may not be told */
@@ -348,6 +356,11 @@ static inline void h2_case_wire(const struct h2_case *k, struct h2_wire *w)
 
 static bool h2_refuses_memory;
 
+static inline const char *h2_one_of(const char *got, const char *want, const char *or_want)
+{
+    return or_want != NULL && strcmp(got, or_want) == 0 ? or_want : want;
+}
+
 static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bool is_checked)
 {
     struct h2_rig r;
@@ -371,10 +384,12 @@ static inline enum ps_status h2_case_run(const struct h2_case *k, size_t cut, bo
     /* Without memory for the last GOAWAY the peer just sees the connection close. */
     bool is_mute = h2_refuses_memory && r.has_failed && r.sent.n == 0;
     if (is_checked && st == PS_OK && !is_mute) {
-        if (strcmp(h2_text(&r.log), k->log) != 0 || strcmp(h2_text(&r.sent), k->sent) != 0)
+        const char *log = h2_one_of(h2_text(&r.log), k->log, k->or_log);
+        const char *sent = h2_one_of(h2_text(&r.sent), k->sent, k->or_sent);
+        if (strcmp(h2_text(&r.log), log) != 0 || strcmp(h2_text(&r.sent), sent) != 0)
             fprintf(stderr, "%s, cut %zu (%s):\n", k->name, cut, r.err);
-        T_STR(h2_text(&r.log), k->log);
-        T_STR(h2_text(&r.sent), k->sent);
+        T_STR(h2_text(&r.log), log);
+        T_STR(h2_text(&r.sent), sent);
     }
     h2_wire_free(&w);
     h2_rig_fini(&r);

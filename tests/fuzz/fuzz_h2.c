@@ -1,7 +1,8 @@
 /* Any bytes as what a server sends, frame by frame: the input chooses frames, their contents, how
- * they are cut, and between them opens, drops, credits, uploads, pings. Whatever comes: no crash,
- * no leak, each exchange ends at most once, bodies come only between HEAD and end, FAIL is final,
- * the end of input ends everything. */
+ * they are cut, and between them opens, drops, credits, uploads, pings, tags. Whatever comes: no
+ * crash, no leak, each exchange ends at most once, bodies come only between HEAD and end, FAIL is
+ * final, the end of input ends everything. */
+#include "h2_input.h"
 #include "h2_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -18,19 +19,6 @@ static const struct ps_codec_limits small_limits = {
     .window_bytes = 256,
 };
 
-struct input {
-    const uint8_t *p;
-    size_t n;
-};
-
-static uint8_t take(struct input *in)
-{
-    if (in->n == 0)
-        return 0;
-    in->n--;
-    return *in->p++;
-}
-
 struct world {
     struct h2_rig r;
     enum {
@@ -41,6 +29,8 @@ struct world {
     } states[MOST_STREAMS]; /* by (id - 1) / 2 */
     size_t opened_n;
     size_t unread[MOST_STREAMS];
+    bool was_sent[MOST_STREAMS];
+    void *tags[MOST_STREAMS];
 };
 
 static size_t slot_of(uint32_t id)
@@ -62,6 +52,7 @@ static void check_event(struct world *w, const struct ps_event *ev)
     }
     size_t at = slot_of(ev->id);
     T_CHECK(w->states[at] == OPEN || w->states[at] == HEADED);
+    T_CHECK(ev->tag == w->tags[at]);
     if (ev->kind == PS_EV_HEAD || ev->kind == PS_EV_INFO)
         T_EQ(w->states[at], OPEN);
     if (ev->kind == PS_EV_BODY || ev->kind == PS_EV_TRAILERS || ev->kind == PS_EV_END)
@@ -90,16 +81,36 @@ static void events(struct world *w)
     }
 }
 
+/* What the codec says of itself must fit what it told. */
+static void look(struct world *w)
+{
+    for (size_t at = 0; at < w->opened_n; at++) {
+        uint32_t id = (uint32_t)at * 2 + 1;
+        bool is_over = w->states[at] == OVER;
+        bool is_sent = ps_h2_is_sent(w->r.c, id);
+        T_CHECK(!is_sent || !is_over);
+        T_CHECK(is_sent || is_over || !w->was_sent[at]);
+        w->was_sent[at] = is_sent;
+        T_CHECK(w->states[at] != HEADED || is_sent);
+        T_CHECK(ps_h2_unsent_n(w->r.c, id) <= (is_over ? 0 : 65536));
+        T_CHECK(!ps_codec_is_waiting(w->r.c, id) || !is_over);
+    }
+    T_CHECK(!w->r.has_failed || ps_codec_free_slots(w->r.c) == 0);
+}
+
 static void pull(struct world *w, size_t room)
 {
     struct ps_buf out;
+    bool was_wanted = ps_codec_wants_write(w->r.c);
     ps_buf_init(&out, room);
     T_EQ(ps_codec_pull(w->r.c, &out, NULL), PS_OK);
+    T_CHECK(was_wanted || ps_buf_n(&out) == 0);
     ps_buf_fini(&out);
 }
 
 static void feed(struct world *w, const struct h2_wire *bytes, uint8_t cut)
 {
+    uint64_t frames_n = ps_h2_frames_seen_n(w->r.c);
     for (size_t at = 0; at < bytes->n;) {
         size_t n = bytes->n - at;
         if (cut != 0 && n > cut)
@@ -112,68 +123,8 @@ static void feed(struct world *w, const struct h2_wire *bytes, uint8_t cut)
         free(piece);
         at += n;
     }
-}
-
-static void put_block(struct h2_wire *w, struct input *in)
-{
-    static const char *const fields[] = {
-        ":status=200\n", ":status=103\n", "content-length=5\n", "a=b\n",  "A=b\n",
-        "te=trailers\n", "x= y \n",       ":status=999\n",      "a=\r\n", "connection=close\n",
-    };
-    uint8_t choice = take(in);
-    if (choice < 128)
-        h2_block(w, choice < 64 ? ":status=200\n" : ":status=103\n");
-    for (uint8_t left = choice % 4; left > 0; left--)
-        h2_block(w, fields[take(in) % (sizeof fields / sizeof fields[0])]);
-    if (choice % 16 == 15)
-        h2_byte(w, take(in)); /* any HPACK byte */
-}
-
-/* A frame that is mostly well formed. */
-static void put_frame(struct h2_wire *w, struct input *in)
-{
-    struct h2_wire payload = {0};
-    uint8_t type = take(in) % 12, flags = take(in);
-    uint32_t id = take(in) % 16;
-    switch (type) {
-    case F_HEADERS:
-    case F_CONTINUATION:
-        put_block(&payload, in);
-        flags &= END_STREAM | END_HEADERS;
-        flags |= take(in) < 240 ? END_HEADERS : 0;
-        break;
-    case F_WINDOW:
-    case F_RST:
-        h2_u32(&payload, take(in));
-        break;
-    case F_GOAWAY:
-        h2_u32(&payload, take(in) % 16);
-        h2_u32(&payload, take(in) % 16);
-        id = 0;
-        break;
-    case F_SETTINGS:
-        if (flags & ACK) {
-            id = 0;
-            flags = ACK;
-            break;
-        }
-        h2_byte(&payload, 0);
-        h2_byte(&payload, take(in) % 8);
-        h2_u32(&payload, take(in));
-        id = 0;
-        break;
-    case F_PING:
-        h2_raw(&payload, "penstoc\1", 8);
-        id = 0;
-        break;
-    default:
-        for (uint8_t left = take(in); left > 0; left--)
-            h2_byte(&payload, take(in));
-        break;
-    }
-    h2_frame(w, type, flags, type == F_DATA || type == F_HEADERS ? id | 1 : id, payload.p,
-             payload.n);
-    h2_wire_free(&payload);
+    if (ps_h2_frames_seen_n(w->r.c) > frames_n)
+        T_CHECK(!ps_h2_is_doubtful(w->r.c));
 }
 
 static void open_one(struct world *w)
@@ -195,7 +146,7 @@ static void act(struct world *w, struct input *in)
     uint8_t what = take(in);
     uint32_t id = (uint32_t)(take(in) % 8) * 2 + 1;
     size_t at = slot_of(id), taken_n;
-    switch (what % 8) {
+    switch (what % 12) {
     case 0:
         open_one(w);
         break;
@@ -220,6 +171,14 @@ static void act(struct world *w, struct input *in)
         if (what > 240)
             T_EQ(ps_h2_shutdown(w->r.c, NULL), PS_OK);
         break;
+    case 6:
+        ps_codec_stop_waiting(w->r.c, id);
+        break;
+    case 7:
+        ps_h2_tag(w->r.c, id, &w->tags[what % MOST_STREAMS]);
+        if (w->states[at] == OPEN || w->states[at] == HEADED)
+            w->tags[at] = &w->tags[what % MOST_STREAMS];
+        break;
     default:
         pull(w, 1 + take(in) * 64u);
         break;
@@ -241,11 +200,11 @@ static void run(struct world *w, struct input *in)
             for (uint8_t left = choice % 4 + 1; left > 0; left--)
                 put_frame(&bytes, in);
             feed(w, &bytes, choice % 5 == 0 ? take(in) : 0);
-        } else { /* raw */
-            for (uint8_t left = take(in) % 32; left > 0; left--)
-                h2_byte(&bytes, take(in));
-            feed(w, &bytes, 0);
+        } else {
+            put_raw(&bytes, in);
+            feed(w, &bytes, choice == 250 ? 1 : choice == 251 ? 9 : 0);
         }
+        look(w);
     }
     h2_wire_free(&bytes);
     pull(w, 1u << 20);
@@ -257,18 +216,30 @@ static void run(struct world *w, struct input *in)
     T_CHECK(!ps_codec_is_reusable(w->r.c) && !ps_codec_wants_read(w->r.c));
 }
 
+/* A request as the input's first byte has it; with 16 a body waits for 100 Continue. */
+static void make_rig(struct world *w, uint8_t choice)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "POST"};
+    enum ps_body_kind kind = choice % 4 < 2    ? PS_BODY_NONE
+                             : choice % 4 == 2 ? PS_BODY_FIXED
+                                               : PS_BODY_STREAM;
+    struct ps_url url;
+    struct ps_request **req = &w->r.req;
+    T_EQ(ps_url_split(&url, ps_bytes_str("https://a.example/x"), NULL), PS_OK);
+    T_EQ(ps_request_new(req, ps_bytes_str(methods[choice % 4]), &url, NULL), PS_OK);
+    if (choice & 16)
+        T_EQ(ps_request_add(*req, ps_bytes_str("expect"), ps_bytes_str("100-continue"), NULL),
+             PS_OK);
+    T_EQ(ps_request_seal(*req, kind, kind == PS_BODY_FIXED ? 300 : 0, NULL), PS_OK);
+    T_EQ(ps_h2_new(&w->r.c, choice & 4 ? &small_limits : &h2_test_limits, NULL), PS_OK);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct input in = {data, n < MOST_BYTES ? n : MOST_BYTES};
     struct world w = {0};
     uint8_t choice = take(&in);
-    static const char *const methods[] = {"GET", "HEAD", "POST", "POST"};
-    enum ps_body_kind kind = choice % 4 < 2    ? PS_BODY_NONE
-                             : choice % 4 == 2 ? PS_BODY_FIXED
-                                               : PS_BODY_STREAM;
-    T_EQ(h2_rig_init(&w.r, methods[choice % 4], kind, kind == PS_BODY_FIXED ? 300 : 0,
-                     choice & 4 ? &small_limits : NULL),
-         PS_OK);
+    make_rig(&w, choice);
     for (uint8_t i = 0; i < choice / 64 + 1; i++)
         open_one(&w);
     if (choice & 8)

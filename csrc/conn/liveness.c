@@ -169,10 +169,14 @@ void live_opened(struct ps_conn *c)
 /* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
 void live_doubt(struct ps_conn *c)
 {
-    if (c->state > PS_CONN_DRAIN || c->live.is_pinging || c->live.pings_n >= SILENT_PINGS_MAX)
+    if (c->state > PS_CONN_DRAIN || c->live.is_pinging)
         return;
-    c->live.pings_n++;
-    ping(c);
+    if (c->live.pings_n < SILENT_PINGS_MAX) {
+        c->live.pings_n++;
+        ping(c);
+    } else if (c->streams_n == 0 && ps_conn_free_slots(c) == 0) {
+        ps_conn_drain(c); /* it lives, but answers nothing: nobody should wait for its slots */
+    }
 }
 
 bool ps_conn_is_quiet(const struct ps_conn *c)

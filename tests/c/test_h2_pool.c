@@ -213,9 +213,9 @@ static bool has_stream(const struct ask *a)
 /* The whole limit is cut again and again; then as many are served as ever. */
 static void check_slots(struct world *w, struct fake_h2_turn turn, bool (*is_there)(const struct ask *))
 {
-    world_settings(w)->max_per_origin_n = 1;
+    world_settings(w)->is_strict = true;
     struct fake_h2 *p = warm_peer(w, (struct fake_h2_wants){.max_streams = 2, .then = turn});
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 4; round++) {
         struct ask *a = world_ask(w, p), *b = world_ask(w, p);
         UNTIL(w, is_there(a) && is_there(b));
         world_cancel(a);

@@ -75,7 +75,8 @@ struct ps_conn;
 /* Up-calls; never from inside ps_conn_new(). They may call any ps_conn function. */
 struct ps_conn_ops {
     void (*on_open)(void *owner, struct ps_conn *c);
-    /* It takes a stream more than before: one ended, or the peer allows more. */
+    /* It takes a stream more than before: one ended, or the peer allows more. Or nothing runs on it any
+     * more, also where it takes none. */
     void (*on_free)(void *owner, struct ps_conn *c);
     /* Takes no new streams from now on. `err` NULL: it simply ended (idle close, peer's wish). */
     void (*on_down)(void *owner, struct ps_conn *c, const struct ps_err *err);

@@ -152,7 +152,10 @@ void live_heard(struct ps_conn *c)
 
 void live_read(struct ps_conn *c)
 {
+    bool was_quiet = c->live.pings_n >= SILENT_PINGS_MAX; /* so the tick may be far away */
     note_frames(c);
+    if (was_quiet && c->live.pings_n == 0)
+        rearm(c);
 }
 
 void live_opened(struct ps_conn *c)

@@ -171,6 +171,9 @@ void conn_offer(struct ps_origin *o, struct ps_conn *c)
             put_away(o, c);
         return;
     }
+    bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 && !c->is_idle;
+    if (is_unused && !c->live.is_pinging)
+        put_away(o, c); /* its peer allows no streams now (rule 4) */
 }
 
 void ps_pool_give_back(struct ps_conn *c)

@@ -51,6 +51,8 @@ void waiter_fail(struct ps_waiter *w, const struct ps_err *err); /* may free its
 
 /* limits.c */
 bool may_dial(const struct ps_origin *o);
+/* The same with one waiter more than there are. */
+bool may_dial_for_another(const struct ps_origin *o);
 PS_CHECK enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_err *err);
 /* The waiter has this dial from now on, or none; keeps the counts. */
 void dial_assign(struct ps_waiter *w, struct ps_conn *dial);

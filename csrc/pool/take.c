@@ -61,7 +61,7 @@ static struct ps_conn *take_shared(struct ps_origin *o, const struct ps_waiter *
     struct ps_conn *c;
     for (;;) {
         c = least_loaded(o, w->avoid_id);
-        if (c == NULL && w->avoid_id != 0 && !may_dial(o) && o->dials_n == 0)
+        if (c == NULL && w->avoid_id != 0 && !may_dial_for_another(o) && o->dials_n == 0)
             c = least_loaded(o, 0);
         if (c == NULL)
             return NULL;

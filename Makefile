@@ -11,9 +11,9 @@ FUZZ_S ?= 600
 ARGS   ?=
 SAN    ?= address
 
-# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, servers as test peers.
-PEERS  := nginx-light nghttp2-server haproxy apache2-bin h2o caddy nodejs
-APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates $(PEERS)
+# What a bare Debian lacks: compilers and sanitizer run-times, the three libraries; and servers as test peers.
+APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates
+PEERS  := nginx-light nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs
 # The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
@@ -23,7 +23,7 @@ help:
 	@echo "make TARGET [VARIABLE=value]"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-deps: $(VENV)/.deps ## install what is missing: Debian packages (apt-get), .venv, test tools
+deps: $(VENV)/.deps $(VENV)/.peers ## install what is missing: Debian packages (apt-get), .venv, test tools
 
 build: $(VENV)/.installed ## compile the extension in place; only what changed
 	@$(PY) setup.py --quiet build_ext --inplace
@@ -58,10 +58,10 @@ test-tsan: ## C tests of the two-thread rooms under TSan
 	@$(if $(or $(T),$(TSAN_T)),$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=thread \
 	    check T="$(or $(T),$(TSAN_T))",echo "no test of a two-thread room yet")
 
-test-py: build ## pytest without the slow ones; ARGS="-k name" goes to pytest
+test-py: build $(VENV)/.peers ## pytest without the slow ones; ARGS="-k name" goes to pytest
 	@$(PY) -m pytest -q -m "not slow" --ignore=tests/house $(ARGS)
 
-test-slow: build ## pytest, only what takes more than 30 s
+test-slow: build $(VENV)/.peers ## pytest, only what takes more than 30 s
 	@$(PY) -m pytest -q -m slow $(ARGS)
 
 test-newest: deps ## what uses libnghttp2 against the newest one that Debian has
@@ -79,7 +79,7 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 	        -artifact_prefix=build/findings/$$t- build/corpus/$$t $$(ls -d tests/fuzz/corpus/$$t 2>/dev/null); \
 	done
 
-bench: $(VENV)/.bench build ## the benchmarks; ARGS="small_unary --rounds 5"
+bench: $(VENV)/.bench $(VENV)/.peers build ## the benchmarks, over HTTP/1.1 and HTTP/2; ARGS="h2_unary --rounds 3"
 	@$(PY) -m bench $(ARGS)
 
 clean: ## remove what was built; .venv stays
@@ -89,6 +89,11 @@ clean: ## remove what was built; .venv stays
 $(VENV)/.deps: pyproject.toml .ci/deps
 	@.ci/deps "$(PYTHON)" "$(VENV)" $(APT)
 	@.ci/extra "$(PY)" test
+	@touch $@
+
+# Test peers are wanted as programs: their packages' services are not started.
+$(VENV)/.peers: Makefile .ci/deps $(VENV)/.deps
+	@.ci/deps "$(PYTHON)" "$(VENV)" $(PEERS)
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.deps

@@ -15,6 +15,7 @@ import time
 from array import array
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench import peers, scenarios
 
@@ -32,6 +33,19 @@ def rss_mib() -> float:
             return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         return float("nan")
+
+
+def connections_n(url: str) -> int | None:
+    """How many TCP connections of this process lead to the URL's port; None where that cannot be seen."""
+    port = f":{urlsplit(url).port:04X}"
+    try:
+        mine = {os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path)}
+        with open("/proc/self/net/tcp") as table:
+            rows = [line.split() for line in table]
+    except OSError:
+        return None
+    # a set: while connections come and go elsewhere the kernel's table may list one twice
+    return len(mine & {f"socket:[{row[9]}]" for row in rows if row[2].endswith(port) and row[3] == "01"})
 
 
 class Load:
@@ -69,7 +83,7 @@ async def measure(job: dict[str, Any]) -> dict[str, Any]:
     scenario = scenarios.load(job["scenario"])
     module = peers.load(job["peer"])
     concurrency = job["concurrency"]
-    peer = await module.open_peer(ca_file=job["ca_file"], connections=concurrency)
+    peer = await module.open_peer(ca_file=job["ca_file"], connections=peers.cap_of(job["peer"], concurrency))
     try:
         warmup = Load(scenario, peer, job["url"])
         await warmup.run(concurrency, requests=job["warmup"], seconds=0, whole=True)
@@ -79,12 +93,17 @@ async def measure(job: dict[str, Any]) -> dict[str, Any]:
         await load.run(concurrency, requests=job["requests"], seconds=job["seconds"], whole=False)
         wall_s = time.perf_counter() - began
         user_s, system_s = (now - then for now, then in zip(cpu_s(), cpu_began, strict=True))
+        spoken, open_n = peer.http_version, connections_n(job["url"])
+        if spoken != module.HTTP:
+            load.errors[f"it spoke {spoken or 'nothing'}, not {module.HTTP}"] += 1
     finally:
         await peer.close()
     done = sorted(load.latencies_s)
     spent_s = user_s + system_s
     return {
         "version": module.VERSION,
+        "http": spoken,
+        "connections": open_n,
         "requests": len(done),
         "errors": dict(warmup.errors + load.errors),
         "wall_s": wall_s,

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import peers, report, scenarios
+from bench import floor, peers, report, scenarios
 
 OUT = Path("bench/out")
 CLIENT_LIMIT_S = 600
@@ -24,20 +25,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("scenario", nargs="*", default=[], help=f"of {', '.join(scenarios.NAMES)}; default: all")
     parser.add_argument("--variant", help="only this variant of a scenario")
-    parser.add_argument("--peers", default=",".join(peers.NAMES), help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", help=f"of {', '.join(peers.NAMES)}, {floor.NAME}; default: the scenario's own")
+    parser.add_argument("--rounds", type=int, help="default: the scenario's, 3 or 5")
     parser.add_argument("--seconds", type=float, default=3.0, help="measured per peer and round; default: %(default)s")
     parser.add_argument("--requests", type=int, help="per peer and round, instead of --seconds")
     parser.add_argument("--concurrency", type=int)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--pin", action="store_true", help="server on core 0, the whole client on core 1")
     args = parser.parse_args(argv)
-    args.peers = args.peers.split(",")
+    args.peers = args.peers.split(",") if args.peers else []
     for name in args.scenario:
         if name not in scenarios.NAMES:
             parser.error(f"no scenario {name!r}")
     for name in args.peers:
-        if name not in peers.NAMES:
+        if name != floor.NAME and name.partition("@")[0] not in peers.NAMES:
             parser.error(f"no peer {name!r}")
     return args
 
@@ -46,6 +47,12 @@ def installed(names: Sequence[str]) -> list[str]:
     """The peers that can be imported; the others are named on stderr."""
     ready = []
     for name in names:
+        if name == floor.NAME:
+            if shutil.which(name):
+                ready.append(name)
+            else:
+                print(f"bench: without {name}: Debian's nghttp2-client has it", file=sys.stderr)
+            continue
         probe = [sys.executable, "-c", f"from bench import peers; peers.load({name!r})"]
         tried = subprocess.run(probe, capture_output=True, text=True)
         if tried.returncode == 0:
@@ -61,7 +68,8 @@ def progress(text: str) -> None:
 
 
 def run_client(job: dict[str, Any], prefix: list[str]) -> dict[str, Any]:
-    command = [*prefix, sys.executable, "-m", "bench.client", json.dumps(job)]
+    program = "bench.floor" if job["peer"] == floor.NAME else "bench.client"
+    command = [*prefix, sys.executable, "-m", program, json.dumps(job)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -98,11 +106,17 @@ def run_variant(name: str, variant: str, names: list[str], args: argparse.Namesp
     }
     on_core = [["taskset", "-c", core] if args.pin else [] for core in ("0", "1")]
     rounds: list[dict[str, Any]] = []
+    rounds_n = args.rounds or scenario.ROUNDS
+    first_n = concurrency  # requests of the round's first peer: h2load sends as many
     with tempfile.TemporaryDirectory() as folder, scenario.serve(variant, Path(folder), on_core[0]) as target:
-        for index in range(args.rounds):
+        for index in range(rounds_n):
             for peer in names:
-                progress(f"{name}/{variant} round {index + 1}/{args.rounds} {peer}")
-                result = run_client({**job, "peer": peer, "url": target.url, "ca_file": target.ca_file}, on_core[1])
+                progress(f"{name}/{variant} round {index + 1}/{rounds_n} {peer}")
+                own = {**job, "peer": peer, "url": target.url, "ca_file": target.ca_file}
+                if peer == floor.NAME:
+                    own["requests"] = args.requests or first_n
+                result = run_client(own, on_core[1])
+                first_n = result["requests"] if peer == names[0] else first_n
                 rounds.append({"peer": peer, "round": index, **result})
     progress("")
     return {
@@ -122,15 +136,17 @@ def run_variant(name: str, variant: str, names: list[str], args: argparse.Namesp
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
-    names = installed(args.peers)
     failed = False
     OUT.mkdir(parents=True, exist_ok=True)
     for name in args.scenario or scenarios.NAMES:
-        for variant in scenarios.load(name).VARIANTS:
+        scenario = scenarios.load(name)
+        names = installed(args.peers or [*scenario.PEERS, *([floor.NAME] if scenario.FLOOR else [])])
+        for variant in scenario.VARIANTS:
             if args.variant and variant != args.variant:
                 continue
             outcome = run_variant(name, variant, names, args)
             outcome["summary"] = report.summarize(outcome["rounds"])
+            outcome["goals"] = report.reached(outcome["rounds"], scenario.GOALS)
             path = OUT / f"{name}-{variant}-{args.loop}{'-pin' if args.pin else ''}.json"
             path.write_text(json.dumps(outcome, indent=1) + "\n")
             print(report.table(outcome))

@@ -10,27 +10,35 @@ import httpx
 from . import Feed
 
 VERSION = httpx.__version__
+HTTP = "HTTP/1.1"
 
 
 class HttpxPeer:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._latest: httpx.Response | None = None
+
+    @property
+    def http_version(self) -> str:
+        return self._latest.http_version if self._latest else ""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         response = await self._client.post(url, headers=headers, content=body)
+        self._latest = response
         return response.status_code, response.content
 
     async def stream(self, url: str, feed: Feed) -> int:
         async with self._client.stream("GET", url) as response:
             async for chunk in response.aiter_bytes():
                 feed(chunk)
+            self._latest = response
             return response.status_code
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-async def open_peer(*, ca_file: str | None, connections: int) -> HttpxPeer:
+async def open_peer(*, ca_file: str | None, connections: int, http2: bool = False) -> HttpxPeer:
     context = ssl.create_default_context(cafile=ca_file) if ca_file else True
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return HttpxPeer(httpx.AsyncClient(verify=context, limits=limits, timeout=60))
+    return HttpxPeer(httpx.AsyncClient(verify=context, limits=limits, timeout=60, http2=http2))

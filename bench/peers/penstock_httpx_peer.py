@@ -11,6 +11,7 @@ from penstock.adapters.httpx import AsyncTransport
 from .httpx_peer import HttpxPeer
 
 VERSION = f"{version('penstock')} under httpx {httpx.__version__}"
+HTTP = "HTTP/1.1"
 
 
 async def open_peer(*, ca_file: str | None, connections: int) -> HttpxPeer:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.peers import Peer
+from bench.peers import EVERY_H1, Peer
 from bench.scenarios import Target, WrongAnswer
 from tests.transport.certs import Authority
 from tests.transport.nginx_peer import JSON, Nginx
 
 VARIANTS = ("plain", "tls")
+PEERS = EVERY_H1
+FLOOR = None
+GOALS = ()
+ROUNDS = 5
 CONCURRENCY = 32
 WARMUP = 320
 EVENTS = 0

@@ -75,7 +75,8 @@ struct ps_conn;
 /* Up-calls; never from inside ps_conn_new(). They may call any ps_conn function. */
 struct ps_conn_ops {
     void (*on_open)(void *owner, struct ps_conn *c);
-    /* It takes a stream more than before: one ended, or the peer allows more. */
+    /* It takes a stream more than before: one ended, or the peer allows more. Or nothing runs on it any
+     * more, also where it takes none. */
     void (*on_free)(void *owner, struct ps_conn *c);
     /* Takes no new streams from now on. `err` NULL: it simply ended (idle close, peer's wish). */
     void (*on_down)(void *owner, struct ps_conn *c, const struct ps_err *err);
@@ -163,6 +164,9 @@ size_t ps_conn_free_slots(const struct ps_conn *c);
 /* Is the socket known to be dead although no event has come yet? One system call. */
 bool ps_conn_is_stale(const struct ps_conn *c);
 
+/* HTTP/2 whose peer takes no more bytes of any upload on this connection. Some servers never give credit
+ * back for what they did not read. */
+bool ps_conn_is_starved(const struct ps_conn *c);
 /* HTTP/2 that heard nothing for so long that it should be asked before it is used (rule 33). */
 bool ps_conn_is_quiet(const struct ps_conn *c);
 /* Asks. Until the answer there are no slots; then comes on_free, or on_down. */

@@ -42,8 +42,9 @@ void conn_unlink_stream(struct ps_stream *s);
 /* feed.c: what the socket tells. */
 extern const struct ps_sock_ops conn_sock_ops;
 
-/* Has the kernel taken bytes since the last look? Then c->moved_ms is now. */
-void conn_note_queue(struct ps_conn *c);
+/* Has the kernel taken bytes since the last look, or the peer's window some of a stream's? Then moved_ms,
+ * of the connection or of that stream, is now. */
+void conn_note_progress(struct ps_conn *c);
 
 /* goodbye.c */
 void conn_say_goodbye(struct ps_conn *c);

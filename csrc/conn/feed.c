@@ -85,8 +85,10 @@ static void on_fail(void *owner, const struct ps_err *err)
         return;
     }
     struct ps_err why = *err;
-    if (c->state == PS_CONN_TLS)
+    if (c->state == PS_CONN_TLS) { /* nothing was sent: a failure to connect */
+        why.status = PS_TLS_FAILED;
         why.phase = PS_PHASE_TLS;
+    }
     conn_fail(c, &why);
 }
 

@@ -152,7 +152,10 @@ void live_heard(struct ps_conn *c)
 
 void live_read(struct ps_conn *c)
 {
+    bool was_quiet = c->live.pings_n >= SILENT_PINGS_MAX; /* so the tick may be far away */
     note_frames(c);
+    if (was_quiet && c->live.pings_n == 0)
+        rearm(c);
 }
 
 void live_opened(struct ps_conn *c)
@@ -166,8 +169,12 @@ void live_opened(struct ps_conn *c)
 /* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
 void live_doubt(struct ps_conn *c)
 {
-    if (c->state > PS_CONN_DRAIN || c->live.is_pinging || c->live.pings_n >= SILENT_PINGS_MAX)
+    if (c->state > PS_CONN_DRAIN || c->live.is_pinging)
         return;
+    if (c->live.pings_n >= SILENT_PINGS_MAX) { /* as in Go: where none may be asked, none is waited for */
+        ps_h2_forget_doubts(c->codec);
+        return;
+    }
     c->live.pings_n++;
     ping(c);
 }

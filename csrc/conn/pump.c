@@ -239,12 +239,22 @@ static void steer_reading(struct ps_conn *c)
         conn_fail(c, &err);
 }
 
-void conn_note_queue(struct ps_conn *c)
+void conn_note_progress(struct ps_conn *c)
 {
+    uint64_t now_ms = ps_clock_now_ms(c->env->clock);
     size_t queued_n = c->sock != NULL ? ps_sock_queued(c->sock) : 0;
     if (queued_n < c->queued_n)
-        c->moved_ms = ps_clock_now_ms(c->env->clock);
+        c->moved_ms = now_ms;
     c->queued_n = queued_n;
+    if (!c->is_h2)
+        return;
+    for (struct ps_node *n = ps_list_first(&c->sending); n; n = ps_list_next(&c->sending, n)) {
+        struct ps_stream *s = PS_ITEM(n, struct ps_stream, send_node);
+        size_t unsent_n = ps_h2_unsent_n(c->codec, s->id);
+        if (unsent_n < s->unsent_n)
+            s->moved_ms = now_ms;
+        s->unsent_n = unsent_n;
+    }
 }
 
 void conn_pump_soon(struct ps_conn *c)
@@ -275,7 +285,7 @@ void conn_pump(struct ps_conn *c)
     }
     ps_node_unlink(&c->dirty_node);
     c->is_pumping = true;
-    conn_note_queue(c);
+    conn_note_progress(c);
     do {
         c->again = false;
         if (c->codec != NULL && c->state < PS_CONN_CLOSING) {
@@ -287,7 +297,7 @@ void conn_pump(struct ps_conn *c)
         conn_settle(c);
     } while (c->again);
     c->is_pumping = false;
-    conn_note_queue(c);
+    conn_note_progress(c);
     if (c->state == PS_CONN_CLOSING && c->sock == NULL)
         conn_closed(c);
 }

@@ -17,6 +17,11 @@ bool ps_conn_is_stale(const struct ps_conn *c)
     return c->sock == NULL || ps_sock_is_dead(c->sock);
 }
 
+bool ps_conn_is_starved(const struct ps_conn *c)
+{
+    return c->is_h2 && c->state == PS_CONN_OPEN && ps_h2_conn_window(c->codec) == 0;
+}
+
 uint64_t ps_conn_keep_alive_ms(const struct ps_conn *c)
 {
     return c->is_h2 ? 0 : ps_h1_keep_alive_ms(c->codec);
@@ -54,6 +59,7 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     s->told_sent = s->head_seen = s->byte_written = s->answer_begun = false;
     s->is_complete = s->not_processed = false;
     s->unsent_n = 0;
+    s->moved_ms = 0;
     ps_err_clear(&s->err);
     ps_list_push_back(&c->streams, &s->node);
     ps_list_push_back(&c->sending, &s->send_node);
@@ -133,9 +139,6 @@ bool ps_conn_moves(struct ps_stream *s, uint64_t since_ms)
     struct ps_conn *c = s->conn;
     if (c == NULL || c->state >= PS_CONN_CLOSING)
         return false;
-    conn_note_queue(c);
-    size_t unsent_n = c->is_h2 ? ps_h2_unsent_n(c->codec, s->id) : 0;
-    bool moves = c->moved_ms > since_ms || unsent_n < s->unsent_n;
-    s->unsent_n = unsent_n;
-    return moves;
+    conn_note_progress(c);
+    return c->moved_ms > since_ms || s->moved_ms > since_ms;
 }

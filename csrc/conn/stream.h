@@ -43,7 +43,8 @@ struct ps_stream {
     struct ps_conn *conn; /* NULL when not linked */
     uint32_t id;
     bool body_done;     /* the codec has taken the whole body, or wants no more of it */
-    size_t unsent_n;    /* of what the codec took, as of the last look at progress */
+    size_t unsent_n;    /* h2: of what the codec took, as of the last look at progress */
+    uint64_t moved_ms;  /* h2: when that was last seen to be less than before */
     bool told_sent;
     bool head_seen;     /* the final response head has come: never replay */
     bool byte_written;  /* some byte of the request may have left; h2: known when it is over */

@@ -81,7 +81,9 @@ void conn_settle(struct ps_conn *c)
     if (c->is_h2 && !ps_codec_is_reusable(c->codec))
         ps_conn_drain(c); /* it will not serve again: others should not wait for it */
     size_t slots_n = ps_conn_free_slots(c);
-    if (slots_n > 0 && (c->slot_freed || slots_n > c->slots_n)) {
+    bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 &&
+                     !c->live.is_pinging; /* idle, although the peer allows no streams (rule 4) */
+    if ((slots_n > 0 || is_unused) && (c->slot_freed || slots_n > c->slots_n)) {
         c->slot_freed = false;
         c->idle_since_ms = ps_clock_now_ms(c->env->clock);
         c->ops->on_free(c->owner, c);

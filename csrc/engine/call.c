@@ -55,8 +55,11 @@ static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
     enum ps_clock_kind out = call_clock_out(c, now_ms);
     struct ps_err err;
     if (out != PS_CLOCK_NONE) {
+        struct ps_conn *conn = c->stream.conn; /* freed from the loop at the earliest */
         call_clock_err(c, out, &err);
         end(c, &err);
+        if (out == PS_CLOCK_WRITE && conn != NULL && ps_conn_is_starved(conn))
+            ps_conn_drain(conn); /* new uploads would fare alike */
     } else if (c->state == PS_CALL_HOLD && now_ms >= c->hold_ms) {
         try_acquire(c);
     } else if (call_arm(c) != PS_OK) { /* there was progress since it was set */
@@ -150,6 +153,7 @@ static struct ps_replay_facts replay_facts(const struct ps_call *c, const struct
         .status = err->status,
         .is_h2 = c->is_h2,
         .code = c->is_h2 ? err->detail : 0,
+        .is_first = c->timings.stream_id == 1,
         .attempts_n = c->timings.attempts_n,
         .answer_begun = c->stream.answer_begun || c->head_seen,
         .not_processed = not_processed,
@@ -334,6 +338,7 @@ static void init_waiter(struct ps_call *c)
                                    .is_https = c->spec->request->is_https,
                                    .sni = c->spec->sni,
                                    .connect_ms = c->spec->clocks_ms[PS_CLOCK_CONNECT],
+                                   .has_body = c->spec->request->body_kind != PS_BODY_NONE,
                                    .on_ready = on_ready};
 }
 

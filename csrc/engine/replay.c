@@ -14,11 +14,17 @@ static bool wants_h1(const struct ps_replay_facts *f)
     return f->is_h2 && f->status == PS_DISCONNECTED && f->code == PS_H2_HTTP_1_1_REQUIRED;
 }
 
+/* A GOAWAY with an error before the first request of a connection: the next one would fare likewise (Go). */
+static bool is_turned_away(const struct ps_replay_facts *f)
+{
+    return f->is_h2 && f->is_first && f->code != 0 && f->code != PS_H2_REFUSED_STREAM;
+}
+
 static bool is_safe(const struct ps_replay_facts *f)
 {
     /* An HTTP/2 connection may fall over a fault of its own while requests on it were never sent. */
     bool is_fault = f->is_h2 && (f->status == PS_PROTOCOL || f->status == PS_LIMIT);
-    if (f->not_processed)
+    if (f->not_processed && !is_turned_away(f))
         return is_connection_loss(f->status) || is_fault;
     /* A kept-alive connection that died as we wrote: most likely an idle close that crossed our request,
      * but no proof. Only what may be done twice is done twice. A peer that reset this one exchange has

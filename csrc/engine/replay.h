@@ -17,6 +17,7 @@ struct ps_replay_facts {
     enum ps_status status;   /* why the attempt failed */
     bool is_h2;
     long code;               /* h2: of the peer's RST_STREAM or GOAWAY */
+    bool is_first;           /* h2: the connection's first request */
     unsigned attempts_n;     /* made so far */
     bool answer_begun;       /* any byte of a response was seen */
     bool not_processed;      /* proof */

@@ -158,11 +158,11 @@ void conn_offer(struct ps_origin *o, struct ps_conn *c)
     while (c->state == PS_CONN_OPEN && ps_conn_free_slots(c) > 0 && !c->is_idle) {
         /* Rule 40: its age ends it also while there is always somebody to use it. */
         bool is_aged = conn_is_aged(c, ps_clock_now_ms(o->pool->env->clock));
-        if (is_aged || must_yield(c)) {
+        struct ps_waiter *w = first_match(o, c);
+        if (is_aged || (w != NULL && is_useless(c, w)) || must_yield(c)) {
             conn_retire(c);
             return;
         }
-        struct ps_waiter *w = first_match(o, c);
         if (w != NULL) {
             give(w, o, c);
             continue;
@@ -171,6 +171,9 @@ void conn_offer(struct ps_origin *o, struct ps_conn *c)
             put_away(o, c);
         return;
     }
+    bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 && !c->is_idle;
+    if (is_unused && !c->live.is_pinging)
+        put_away(o, c); /* its peer allows no streams now (rule 4) */
 }
 
 void ps_pool_give_back(struct ps_conn *c)

@@ -23,22 +23,32 @@ static bool is_dialing_well(const struct ps_origin *o)
     return o->dials_n > 0 && ps_clock_now_ms(o->pool->env->clock) < o->dialed_ms + HEDGE_MS;
 }
 
-/* How many more connections the waiters of this origin want, whatever the limits allow. Where one serves
+/* How many more connections `waiters_n` without a dial want, whatever the limits allow. Where one serves
  * many, the next is dialed when it is known that those there are do not suffice (rules 5, 43). */
-static size_t dials_wanted(const struct ps_origin *o)
+static size_t dials_for(const struct ps_origin *o, size_t waiters_n)
 {
-    if (o->undialed_n == 0 || ps_deadline_is_set(&o->calm))
+    if (waiters_n == 0 || ps_deadline_is_set(&o->calm))
         return 0;
     if (!origin_may_share(o))
-        return o->undialed_n;
+        return waiters_n;
     if (is_dialing_well(o) || origin_is_probing(o))
         return 0;
     return o->pool->settings.is_strict && origin_has_h2(o) ? 0 : 1;
 }
 
+static size_t dials_wanted(const struct ps_origin *o)
+{
+    return dials_for(o, o->undialed_n);
+}
+
 bool may_dial(const struct ps_origin *o)
 {
     return !is_full(o) && !is_pool_full(o->pool) && dials_wanted(o) > 0;
+}
+
+bool may_dial_for_another(const struct ps_origin *o)
+{
+    return !is_full(o) && !is_pool_full(o->pool) && dials_for(o, o->undialed_n + 1) > 0;
 }
 
 void dial_assign(struct ps_waiter *w, struct ps_conn *dial)

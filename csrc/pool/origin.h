@@ -34,6 +34,8 @@ extern const struct ps_conn_ops pool_conn_ops;
 /* A connection to use now, out of the idle list; NULL: none, or one is being asked whether it lives. */
 struct ps_conn *conn_take(struct ps_origin *o, const struct ps_waiter *w);
 struct ps_conn *newest_idle(const struct ps_origin *o, bool is_h2);
+/* Has this waiter a body that the peer would not take, though no other upload uses the window up? */
+bool is_useless(const struct ps_conn *c, const struct ps_waiter *w);
 /* No new requests; closes when the running ones are over. */
 void conn_retire(struct ps_conn *c);
 
@@ -49,6 +51,8 @@ void waiter_fail(struct ps_waiter *w, const struct ps_err *err); /* may free its
 
 /* limits.c */
 bool may_dial(const struct ps_origin *o);
+/* The same with one waiter more than there are. */
+bool may_dial_for_another(const struct ps_origin *o);
 PS_CHECK enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_err *err);
 /* The waiter has this dial from now on, or none; keeps the counts. */
 void dial_assign(struct ps_waiter *w, struct ps_conn *dial);

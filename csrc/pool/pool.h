@@ -40,6 +40,7 @@ struct ps_waiter {
     bool is_https;
     const char *sni;  /* NULL = host */
     uint64_t connect_ms; /* limit of a dial started for this waiter; 0 = none */
+    bool has_body;    /* it will upload something */
     bool fresh;       /* only a connection that has carried nothing yet (a replay over HTTP/1.1) */
     uint64_t avoid_id; /* another connection than this where there can be one; 0 = any */
     /* Once, not from inside ps_pool_acquire(): the connection has a free slot, use it within this call

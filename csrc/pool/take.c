@@ -10,11 +10,16 @@ void conn_retire(struct ps_conn *c)
     ps_conn_drain(c);
 }
 
+bool is_useless(const struct ps_conn *c, const struct ps_waiter *w)
+{
+    return w->has_body && ps_list_empty(&c->sending) && ps_conn_is_starved(c);
+}
+
 /* Just freed ones were alive a moment ago; the others get one look at the socket (rule 41). */
-static bool is_fit(struct ps_origin *o, struct ps_conn *c)
+static bool is_fit(struct ps_origin *o, struct ps_conn *c, const struct ps_waiter *w)
 {
     uint64_t now_ms = ps_clock_now_ms(o->pool->env->clock);
-    if (conn_is_aged(c, now_ms)) {
+    if (conn_is_aged(c, now_ms) || is_useless(c, w)) {
         conn_retire(c);
         return false;
     }
@@ -56,11 +61,11 @@ static struct ps_conn *take_shared(struct ps_origin *o, const struct ps_waiter *
     struct ps_conn *c;
     for (;;) {
         c = least_loaded(o, w->avoid_id);
-        if (c == NULL && w->avoid_id != 0 && !may_dial(o) && o->dials_n == 0)
+        if (c == NULL && w->avoid_id != 0 && !may_dial_for_another(o) && o->dials_n == 0)
             c = least_loaded(o, 0);
         if (c == NULL)
             return NULL;
-        if (is_fit(o, c))
+        if (is_fit(o, c, w))
             break;
     }
     if (ps_conn_is_quiet(c)) {
@@ -82,10 +87,10 @@ struct ps_conn *newest_idle(const struct ps_origin *o, bool is_h2)
 }
 
 /* An idle HTTP/1.1 connection fit for use, out of the idle list, newest first; NULL when there is none. */
-static struct ps_conn *take_idle(struct ps_origin *o)
+static struct ps_conn *take_idle(struct ps_origin *o, const struct ps_waiter *w)
 {
     struct ps_conn *c;
-    while ((c = newest_idle(o, false)) != NULL && !is_fit(o, c))
+    while ((c = newest_idle(o, false)) != NULL && !is_fit(o, c, w))
         ;
     if (c != NULL)
         idle_remove(c);
@@ -96,7 +101,7 @@ struct ps_conn *conn_take(struct ps_origin *o, const struct ps_waiter *w)
 {
     struct ps_conn *c = take_shared(o, w);
     if (c == NULL && !w->fresh)
-        c = take_idle(o);
+        c = take_idle(o, w);
     if (c != NULL)
         o->pool->reused_n += c->requests_n > 0;
     return c;

@@ -59,6 +59,11 @@ bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id);
 /* Were exchanges cut to which the peer has not shown any sign of life (rules 7, 36)? */
 bool ps_h2_is_doubtful(const struct ps_codec *c);
 
+/* Their slots are free without a sign: nobody will ask for one. */
+void ps_h2_forget_doubts(struct ps_codec *c);
+/* What the peer's window of the whole connection still takes of request bodies; 0 = nothing. */
+size_t ps_h2_conn_window(const struct ps_codec *c);
+
 /* Request body bytes taken by send() and not yet pulled: blocked by the peer's windows, or by the
  * socket (rule 32). */
 size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id);

@@ -192,6 +192,12 @@ void ps_h2_credit(struct ps_codec *c, uint32_t id, size_t n)
     grow_window(h, s);
 }
 
+size_t ps_h2_conn_window(const struct ps_codec *c)
+{
+    int32_t n = nghttp2_session_get_remote_window_size(ps_h2_of_const(c)->session);
+    return n > 0 ? (size_t)n : 0;
+}
+
 size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id)
 {
     const struct h2_stream *s = ps_h2_find(ps_h2_of_const(c), id);

@@ -57,6 +57,12 @@ bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id)
     return s != NULL && s->is_sent;
 }
 
+void ps_h2_forget_doubts(struct ps_codec *c)
+{
+    struct ps_h2 *h = ps_h2_of(c);
+    h->doubted_n = h->unproved_n = 0;
+}
+
 bool ps_h2_is_doubtful(const struct ps_codec *c)
 {
     const struct ps_h2 *h = ps_h2_of_const(c);
@@ -166,12 +172,11 @@ static void fail_by_peer(struct ps_h2 *h, struct h2_stream *s, uint32_t code)
                        code == NGHTTP2_NO_ERROR ? " before the response was complete" : "");
 }
 
-/* Above the last id of a GOAWAY: never looked at. A connection refused with an error at its very
- * first request is different: another one would fare likewise (Go). */
+/* Above the last id of a GOAWAY: never looked at. */
 void h2_stream_refuse(struct ps_h2 *h, struct h2_stream *s)
 {
     char text[128];
-    s->not_processed = !(s->id == 1 && h->goaway.code != NGHTTP2_NO_ERROR);
+    s->not_processed = true;
     h2_stream_fail(h, s, s->has_head ? PS_TRUNCATED : PS_DISCONNECTED, h->goaway.code,
                    "the peer sent %s and did not take this request", ps_h2_goaway_text(h, text));
 }

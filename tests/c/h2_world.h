@@ -14,7 +14,6 @@
 
 enum {
     WORLD_PEERS_MAX = 4,
-    WORLD_PATIENCE_TURNS = 3000,
     WORLD_SECOND_NS = 100000000, /* how long a second lasts when all else has come to rest */
 };
 
@@ -62,11 +61,17 @@ static inline void world_turn(struct world *w)
     sched_yield();
 }
 
+/* When all requests are over nothing more is to be expected. */
+static inline int world_patience(const struct world *w)
+{
+    return w->r->done_n == w->r->asks_n ? 100 : 2000;
+}
+
 /* Runs the loop until `cond`; where that cannot be expected any more the test ends here. */
 #define UNTIL(w, cond)                                                                             \
     do {                                                                                           \
         for (int u_n = 0; !(cond); u_n++) {                                                        \
-            if (world_is_hit() && u_n > WORLD_PATIENCE_TURNS)                                      \
+            if (world_is_hit() && u_n > world_patience(w))                                         \
                 return;                                                                            \
             world_turn(w);                                                                         \
         }                                                                                          \
@@ -98,7 +103,8 @@ static inline struct ps_pool *world_pool(struct world *w)
 
 static inline struct ps_pool_settings *world_settings(struct world *w)
 {
-    return &w->r->profile->settings;
+    struct ps_profile *p = w->r->profile;
+    return p->engine == NULL ? &p->settings : &p->pool.settings; /* it has its own from first use */
 }
 
 /* Peers with `wants.tls = &w->tls` choose `alpn`. False: no memory. */
@@ -222,6 +228,11 @@ static inline void world_wait_all(struct world *w)
     }
 }
 
+static inline bool world_is_closing(struct world *w)
+{
+    return w->r->engine->is_stopping || w->r->profile->is_closed;
+}
+
 static inline struct ask *world_ask_and_wait(struct world *w, const struct fake_h2 *p)
 {
     struct ask *a = world_ask(w, p);
@@ -240,7 +251,7 @@ static inline void world_check_recovery(struct world *w)
         fake_h2_free(w->peers[i]);
     world_wait_all(w);
     world_forget_asks(w);
-    for (size_t i = 0; i < w->peers_n && !w->r->engine->is_stopping; i++) {
+    for (size_t i = 0; i < w->peers_n && !world_is_closing(w); i++) {
         struct ask *a = world_ask_and_wait(w, w->peers[i]);
         if (a->err.status == PS_NOMEM)
             a = world_ask_and_wait(w, w->peers[i]);

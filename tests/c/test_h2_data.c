@@ -84,8 +84,8 @@ static void test_download_with_credit_grows_its_window(void)
     }
     T_EQ(r.body_n, body_n);
     T_CHECK(r.windows_n < 80); /* 4 MiB windows: two updates for each */
-    T_CHECK(r.window_sum > r.body_n - (1u << 20));
-    T_CHECK(r.conn_window_sum >= 64u << 20);
+    T_CHECK(r.window_sum + (1u << 20) > r.body_n);
+    T_CHECK(r.conn_window_sum >= (64u << 20) - 65535);
     h2_rig_fini(&r);
     h2_server_fini(&s);
 }

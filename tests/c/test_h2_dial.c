@@ -163,6 +163,32 @@ static void a_time_out_fails_those_without_more_time(struct world *w)
     WANT_EQ(accepted_n(p), 2);
 }
 
+static void serve_http1_only(struct fake_peer *peer, int fd, int nth, void *data)
+{
+    char head[4096];
+    (void)peer, (void)nth, (void)data;
+    while (fake_peer_read_request(fd, head, sizeof head, NULL)) /* the preface has an empty line too */
+        fake_peer_write(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* Prior knowledge that is wrong: told so, and not tried again and again. */
+static void a_peer_that_speaks_only_http1_is_told_of(struct world *w)
+{
+    struct fake_peer *peer = fake_peer_start(serve_http1_only, NULL);
+    struct rig_want want = {.method = "POST", .port = fake_peer_port(peer), .body = "hello"};
+    struct ask *a = world_ask_of(w, &want), *b = world_ask_of(w, &want);
+    world_start(w, a);
+    world_start(w, b);
+    while (!a->is_done || !b->is_done)
+        world_turn(w);
+    WANT_EQ(a->err.status, PS_PROTOCOL);
+    WANT(strstr(a->err.text, "answered in HTTP/1") != NULL);
+    WANT_EQ(a->call.timings.attempts_n, 1);
+    WANT_EQ(b->err.status, PS_PROTOCOL);
+    WANT_EQ(fake_peer_accepted_n(peer), 1);
+    fake_peer_stop(peer);
+}
+
 /* -- dials that take their time -- */
 
 static void a_hanging_dial_is_joined_by_another(struct world *w)
@@ -239,6 +265,7 @@ static const struct world_test tests[] = {
     {"that_it_speaks_http2_is_remembered", that_it_speaks_http2_is_remembered},
     {"a_refused_connection_fails_all_who_wait", a_refused_connection_fails_all_who_wait},
     {"a_rejected_certificate_fails_all_who_wait", a_rejected_certificate_fails_all_who_wait},
+    {"a_peer_that_speaks_only_http1_is_told_of", a_peer_that_speaks_only_http1_is_told_of},
     {"a_time_out_fails_those_without_more_time", a_time_out_fails_those_without_more_time},
     {"a_hanging_dial_is_joined_by_another", a_hanging_dial_is_joined_by_another},
     {"an_orphaned_dial_is_inherited", an_orphaned_dial_is_inherited},

@@ -129,7 +129,7 @@ static const struct h2_case table[] = {
      .streams_n = 3},
     {.name = "stream 1 of a fresh connection, with an error",
      goaway_first,
-     "GOAWAY 0 CLOSED ENHANCE_YOUR_CALM\nRESET 1 DISCONNECTED ENHANCE_YOUR_CALM\n",
+     "GOAWAY 0 CLOSED ENHANCE_YOUR_CALM\nRESET 1 DISCONNECTED ENHANCE_YOUR_CALM not processed\n",
      ""},
     {.name = "stream 1 of a fresh connection, without",
      goaway_first_no_error,
@@ -137,7 +137,7 @@ static const struct h2_case table[] = {
      ""},
     {.name = "stream 3 with an error",
      goaway_error_two,
-     "GOAWAY 0 CLOSED INTERNAL_ERROR\nRESET 1 DISCONNECTED INTERNAL_ERROR\n"
+     "GOAWAY 0 CLOSED INTERNAL_ERROR\nRESET 1 DISCONNECTED INTERNAL_ERROR not processed\n"
      "RESET 3 DISCONNECTED INTERNAL_ERROR not processed\n",
      "",
      .streams_n = 2},

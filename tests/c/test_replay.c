@@ -82,6 +82,19 @@ static void each_reset_code(void)
     }
 }
 
+static void a_connection_that_turns_its_first_request_away_is_no_accident(void)
+{
+    struct ps_replay_facts f = reset_post(2); /* GOAWAY INTERNAL_ERROR below the request */
+    f.not_processed = true;
+    T_EQ(ps_replay_decide(&f), PS_REPLAY_YES);
+    f.is_first = true;
+    T_EQ(ps_replay_decide(&f), PS_REPLAY_NO);
+    f.code = 0; /* a graceful end */
+    T_EQ(ps_replay_decide(&f), PS_REPLAY_YES);
+    f.code = PS_H2_REFUSED_STREAM;
+    T_EQ(ps_replay_decide(&f), PS_REPLAY_YES);
+}
+
 static void never_after_an_answer_or_the_last_attempt(void)
 {
     long codes[] = {PS_H2_REFUSED_STREAM, PS_H2_HTTP_1_1_REQUIRED};
@@ -132,6 +145,8 @@ static const struct t_test tests[] = {
      an_idempotent_request_needs_a_stale_connection},
     {"only_a_lost_connection_is_a_reason", only_a_lost_connection_is_a_reason},
     {"each_reset_code", each_reset_code},
+    {"a_connection_that_turns_its_first_request_away_is_no_accident",
+     a_connection_that_turns_its_first_request_away_is_no_accident},
     {"never_after_an_answer_or_the_last_attempt", never_after_an_answer_or_the_last_attempt},
     {"a_taken_body_is_named_only_where_it_is_the_reason",
      a_taken_body_is_named_only_where_it_is_the_reason},

@@ -73,18 +73,11 @@ async def test_an_early_answer_is_an_answer(server: Server, transport: Transport
     for _ in range(REFUSALS_N):
         await refuse_upload(server, transport, has_length=has_length)
         await get_hello(transport, server.url("/hello"))
-    assert opened_n(transport) == 1
+    if not isinstance(server, Haproxy):  # 2.6 gives no credit back for what it did not read: a new one for uploads
+        assert opened_n(transport) == 1
 
 
-NO_CREDIT = pytest.mark.xfail(
-    reason="haproxy 2.6 gives no credit back for DATA that comes after its answer; the connection is still used",
-    strict=False,  # it depends on how much of the upload is there when haproxy answers
-)
-EACH_UPLOAD = [
-    case(kind, has_length, *([NO_CREDIT] if kind is Haproxy else []))
-    for kind in SERVERS
-    for has_length in has_lengths(kind)
-]
+EACH_UPLOAD = [case(kind, has_length) for kind in SERVERS for has_length in has_lengths(kind)]
 
 
 @pytest.mark.parametrize("server, has_length", EACH_UPLOAD, indirect=["server"])

@@ -100,6 +100,7 @@ class Nginx:
         folder: Path,
         *,
         tls: Issued | None = None,
+        http2: bool = False,  # on the TLS port, beside HTTP/1.1
         workers: int = 1,
         keepalive_requests: int = 1_000_000,
         prefix: Sequence[str] = (),  # in front of nginx's command line
@@ -113,7 +114,7 @@ class Nginx:
         files.mkdir(parents=True, exist_ok=True)
         for size in SIZES:
             (files / size).write_bytes(body_of(size))
-        listen_tls = f"listen 127.0.0.1:{self.tls_port} ssl; " if tls else ""
+        listen_tls = f"listen 127.0.0.1:{self.tls_port} ssl{' http2' if http2 else ''}; " if tls else ""
         tls_files = f"ssl_certificate {tls.cert_file}; ssl_certificate_key {tls.key_file};" if tls else ""
         (folder / "nginx.conf").write_text(
             CONFIG.format(

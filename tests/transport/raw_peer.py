@@ -239,6 +239,12 @@ class Link:
             self.fill()
         return self._take(n)
 
+    def peek(self, n: int) -> bytes:
+        """The next `n` bytes, which stay."""
+        while len(self._held) < n:
+            self.fill()
+        return bytes(self._held[:n])
+
     def read_chunks(self) -> tuple[bytes, bytes]:
         """A chunked body: decoded, and as it came."""
         body, raw = bytearray(), bytearray()
@@ -365,7 +371,11 @@ class RawPeer:
 
     def _shake_hands(self, link: Link, context: TlsContext) -> None:
         try:
-            link.sock = context.wrap_socket(link.sock, server_side=True, suppress_ragged_eofs=True)
+            # Without a handshake yet, so that __exit__ finds the socket that is in use and can end it.
+            link.sock = context.wrap_socket(link.sock, server_side=True, do_handshake_on_connect=False)
+            if self._is_closing:
+                raise Ended("closed")
+            link.sock.do_handshake()
             outcome = "done"
         except OSError as err:
             outcome = str(err)

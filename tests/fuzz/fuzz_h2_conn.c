@@ -348,8 +348,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         ps_engine_stop(w.r->engine, 5000);
         turn(&w);
         ps_clock_skip(&w.r->engine->clock, 5001);
-        turn(&w);
-        T_EQ(w.r->done_n, w.r->asks_n);
+        for (int left = 50; w.r->done_n < w.r->asks_n; left--) { /* holds end by a timer of their own */
+            T_CHECK(left > 0);
+            turn(&w);
+            ps_clock_skip(&w.r->engine->clock, 1);
+        }
     }
     rig_close(w.r);
     w.closes_all = true;

@@ -108,6 +108,7 @@ struct ps_h2 {
 
     /* Events. */
     struct ps_event now; /* kind NONE: nothing waits */
+    struct ps_err told_err; /* what the last event's err points to */
     struct ps_list over; /* exchanges whose END or RESET is to be told */
     struct ps_err doom;  /* status not PS_OK: the connection fails for this */
     bool is_dead;        /* it has failed; nothing is read any more */

@@ -46,6 +46,7 @@ enum h2_noise { /* frames that may come in any number as far as libnghttp2 cares
 struct h2_flood { /* embedded in ps_h2 */
     uint32_t left_n[H2_NOISE_KINDS];
     uint64_t seen_n[H2_NOISE_KINDS];
+    bool is_touched; /* some purse is not full */
 };
 
 struct h2_upload {

@@ -1,12 +1,12 @@
 /* base/buf.c -- the bounded byte queue (see buf.h).
- * Grows by doubling; slides the unread bytes to the front before it grows. */
+ * Grows fast while it is small (a burst should not copy itself many times), then by doubling; slides the unread bytes to the front before it grows. */
 #include "base/buf.h"
 
 #include <assert.h>
 
 #include "base/mem.h"
 
-enum { BUF_FIRST_BYTES = 512 };
+enum { BUF_FIRST_BYTES = 512, BUF_FAST_BYTES = 16384 };
 
 void ps_buf_init(struct ps_buf *b, size_t limit_bytes)
 {
@@ -32,7 +32,7 @@ static enum ps_status grow(struct ps_buf *b, size_t need)
 {
     size_t cap = b->cap < BUF_FIRST_BYTES ? BUF_FIRST_BYTES : b->cap;
     while (cap < need)
-        cap *= 2;
+        cap *= cap < BUF_FAST_BYTES ? 4 : 2;
     uint8_t *data = ps_realloc(b->data, cap);
     if (data == NULL)
         return PS_NOMEM;

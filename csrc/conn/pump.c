@@ -72,7 +72,7 @@ static void give_event(struct ps_conn *c, struct ps_event *ev)
         ps_head_free(ev->head);
         return;
     }
-    s->answer_begun = s->answer_begun || ev->kind != PS_EV_RESET || ev->err.phase >= PS_PHASE_HEAD;
+    s->answer_begun = s->answer_begun || ev->kind != PS_EV_RESET || ev->err->phase >= PS_PHASE_HEAD;
     switch (ev->kind) {
     case PS_EV_INFO:
         st = s->ops->on_info(s->owner, ev->head, &err);
@@ -93,7 +93,7 @@ static void give_event(struct ps_conn *c, struct ps_event *ev)
         conn_end_stream(s, NULL, false);
         break;
     case PS_EV_RESET:
-        conn_end_stream(s, &ev->err, ev->not_processed);
+        conn_end_stream(s, ev->err, ev->not_processed);
         break;
     case PS_EV_NONE:
     case PS_EV_GOAWAY:
@@ -110,16 +110,16 @@ static void give_event(struct ps_conn *c, struct ps_event *ev)
 static void take_events(struct ps_conn *c)
 {
     while (c->state == PS_CONN_OPEN || c->state == PS_CONN_DRAIN) {
-        struct ps_event ev = {0};
+        struct ps_event ev;
         ps_codec_next(c->codec, &ev);
         if (ev.kind == PS_EV_NONE)
             return;
         if (ev.kind == PS_EV_FAIL) {
-            conn_fail(c, ps_list_empty(&c->streams) && c->peer_done ? NULL : &ev.err);
+            conn_fail(c, ps_list_empty(&c->streams) && c->peer_done ? NULL : ev.err);
             return;
         }
         if (ev.kind == PS_EV_GOAWAY) { /* rule 17: out of the pool before anything else */
-            c->goaway_code = ev.err.detail;
+            c->goaway_code = ev.err->detail;
             ps_conn_drain(c);
             continue;
         }

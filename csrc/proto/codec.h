@@ -22,9 +22,9 @@ enum ps_event_kind {
     PS_EV_BODY,     /* body bytes; `body` is a view, never empty */
     PS_EV_TRAILERS, /* `head` given */
     PS_EV_END,      /* the response is complete; nothing more comes for `id` */
-    PS_EV_RESET,    /* this exchange failed, the connection goes on (h2); `err` filled */
+    PS_EV_RESET,    /* this exchange failed, the connection goes on (h2); `err` given */
     PS_EV_GOAWAY,   /* the peer takes no new exchanges (h2) */
-    PS_EV_FAIL,     /* the connection is lost, with every open exchange; `err` filled; final */
+    PS_EV_FAIL,     /* the connection is lost, with every open exchange; `err` given; final */
 };
 
 struct ps_event {
@@ -32,7 +32,7 @@ struct ps_event {
     uint32_t id;
     struct ps_head *head; /* given: the receiver frees it */
     struct ps_bytes body;
-    struct ps_err err;
+    const struct ps_err *err; /* RESET, GOAWAY, FAIL: dies with the following next(); else NULL */
     bool not_processed; /* RESET, FAIL: proof that the peer did not process this exchange */
     void *tag;          /* h2: what ps_h2_tag() said of this exchange; else NULL */
 };

@@ -33,6 +33,7 @@ static enum h1_step fail_with(struct ps_h1 *h, struct ps_event *ev)
 {
     bool is_idle = h->state == H1_BETWEEN;
     ev->kind = PS_EV_FAIL;
+    ev->err = &h->why;
     ev->id = is_idle ? 0 : h->id;
     ev->not_processed = is_idle || !h->out.has_pulled;
     die(h);
@@ -42,18 +43,18 @@ static enum h1_step fail_with(struct ps_h1 *h, struct ps_event *ev)
 enum h1_step ps_h1_fail(struct ps_h1 *h, struct ps_event *ev, enum ps_status st,
                         enum ps_phase phase, const char *fmt, ...)
 {
-    char text[sizeof ev->err.text];
+    char text[sizeof h->why.text];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    (void)ps_err_set(&ev->err, st, phase, "%s", text);
+    (void)ps_err_set(&h->why, st, phase, "%s", text);
     return fail_with(h, ev);
 }
 
 enum h1_step ps_h1_fail_nomem(struct ps_h1 *h, struct ps_event *ev)
 {
-    (void)ps_err_nomem(&ev->err);
+    (void)ps_err_nomem(&h->why);
     return fail_with(h, ev);
 }
 

@@ -49,6 +49,7 @@ struct h1_writer {
 struct ps_h1 {
     struct ps_codec codec; /* first */
     struct ps_codec_limits limits;
+    struct ps_err why; /* of FAIL */
     struct h1_writer out;
 
     /* Input. */

@@ -34,9 +34,10 @@ void ps_h2_tell_goaway(struct ps_h2 *h)
 {
     char text[128];
     store(h, PS_EV_GOAWAY, h->goaway.last_id);
-    (void)ps_err_set(&h->now.err, PS_CLOSED, PS_PHASE_NONE, "the peer sent %s",
+    h->now.err = &h->told_err;
+    (void)ps_err_set(&h->told_err, PS_CLOSED, PS_PHASE_NONE, "the peer sent %s",
                      ps_h2_goaway_text(h, text));
-    h->now.err.detail = (long)h->goaway.code;
+    h->told_err.detail = (long)h->goaway.code;
 }
 
 bool ps_h2_take_event(struct ps_h2 *h, struct ps_event *ev)
@@ -52,14 +53,17 @@ bool ps_h2_take_event(struct ps_h2 *h, struct ps_event *ev)
         *ev = (struct ps_event){.kind = s->is_complete ? PS_EV_END : PS_EV_RESET,
                                 .id = s->id,
                                 .tag = s->tag,
-                                .err = s->err,
                                 .not_processed = s->not_processed};
+        if (!s->is_complete) {
+            h->told_err = s->err;
+            ev->err = &h->told_err;
+        }
         h2_stream_free(s);
         return true;
     }
     if (!h->fail_is_due)
         return false;
     h->fail_is_due = false;
-    *ev = (struct ps_event){.kind = PS_EV_FAIL, .err = h->doom};
+    *ev = (struct ps_event){.kind = PS_EV_FAIL, .err = &h->doom};
     return true;
 }

@@ -37,6 +37,7 @@ void ps_h2_note_noise(struct ps_h2 *h, enum h2_noise kind)
 {
     struct h2_flood *f = &h->flood;
     f->seen_n[kind]++;
+    f->is_touched = true;
     if (f->left_n[kind] > 0) {
         f->left_n[kind]--;
         return;
@@ -49,8 +50,12 @@ void ps_h2_note_noise(struct ps_h2 *h, enum h2_noise kind)
 
 void ps_h2_note_use(struct ps_h2 *h)
 {
+    if (!h->flood.is_touched) /* the usual case: nobody has taken a coin */
+        return;
+    h->flood.is_touched = false;
     for (size_t i = 0; i < H2_NOISE_KINDS; i++) {
         uint32_t missing_n = purses[i].size_n - h->flood.left_n[i];
         h->flood.left_n[i] += missing_n < purses[i].gain_n ? missing_n : purses[i].gain_n;
+        h->flood.is_touched = h->flood.is_touched || missing_n > purses[i].gain_n;
     }
 }

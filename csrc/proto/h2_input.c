@@ -113,8 +113,26 @@ static bool read_frame_head(struct ps_h2 *h)
     return true;
 }
 
+/* The usual case: the whole frame lies in the input, and one call of the library does. */
+static bool read_whole_frame(struct ps_h2 *h)
+{
+    if (h->frame_head_n != 0 || h->in.n < H2_FRAME_HEAD_BYTES)
+        return false;
+    const uint8_t *p = h->in.p;
+    size_t n = H2_FRAME_HEAD_BYTES + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
+    if (h->in.n < n)
+        return false;
+    memcpy(h->frame_head, p, H2_FRAME_HEAD_BYTES);
+    h->in = ps_bytes_of(p + n, h->in.n - n);
+    note_frame(h);
+    give_library(h, ps_bytes_of(p, n));
+    return true;
+}
+
 void ps_h2_read_frame(struct ps_h2 *h)
 {
+    if (read_whole_frame(h))
+        return;
     if (h->frame_head_n < H2_FRAME_HEAD_BYTES && !read_frame_head(h))
         return;
     size_t n = h->frame_left_n < h->in.n ? h->frame_left_n : h->in.n;

@@ -46,6 +46,7 @@ enum h2_noise { /* frames that may come in any number as far as libnghttp2 cares
 struct h2_flood { /* embedded in ps_h2 */
     uint32_t left_n[H2_NOISE_KINDS];
     uint64_t seen_n[H2_NOISE_KINDS];
+    bool is_touched; /* some purse is not full */
 };
 
 struct h2_upload {
@@ -108,6 +109,7 @@ struct ps_h2 {
 
     /* Events. */
     struct ps_event now; /* kind NONE: nothing waits */
+    struct ps_err told_err; /* what the last event's err points to */
     struct ps_list over; /* exchanges whose END or RESET is to be told */
     struct ps_err doom;  /* status not PS_OK: the connection fails for this */
     bool is_dead;        /* it has failed; nothing is read any more */

@@ -5,6 +5,7 @@
 
 enum {
     COPY_BELOW_BYTES = 16384,
+    KEEP_BYTES = 131072,   /* the largest buffer that a response keeps between two pieces */
     LARGE_BYTES = 1 << 20, /* copying this takes long enough to let other threads run */
 };
 
@@ -113,6 +114,20 @@ static PyObject *bytes_of(const struct ps_buf *from)
     return bytes;
 }
 
+/* A buffer that moved out and was copied goes back, so that a burst does not grow a new one from nothing each
+ * time. What a rare large piece needed is freed. */
+static void give_buffer_back(struct ps_exchange *x, struct ps_buf *moved)
+{
+    pthread_mutex_lock(&x->home->lock);
+    if (x->news.body.data == NULL && !x->news.is_done && moved->cap <= KEEP_BYTES) {
+        ps_buf_clear(moved);
+        x->news.body = *moved;
+        *moved = (struct ps_buf){0};
+    }
+    pthread_mutex_unlock(&x->home->lock);
+    ps_buf_fini(moved);
+}
+
 /* All of the body that is there, as bytes; NULL without an exception when there is none. Small pieces are
  * copied under the lock and the buffer's memory stays in use; large ones move out first. */
 static PyObject *take_body(ExchangeObject *o)
@@ -133,7 +148,7 @@ static PyObject *take_body(ExchangeObject *o)
         return NULL;
     PyObject *bytes = moves ? bytes_of(&moved) : PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n);
     if (moves)
-        ps_buf_fini(&moved);
+        give_buffer_back(x, &moved);
     if (bytes == NULL)
         return lose(o);
     if (moves)

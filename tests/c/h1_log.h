@@ -110,12 +110,12 @@ static inline void h1_log_events(struct h1_log *l, struct ps_codec *c)
             l->ended = true;
             break;
         case PS_EV_FAIL:
-            h1_log_line(l, "FAIL %s %s%s\n", ps_status_name(ev.err.status),
-                        ps_phase_name(ev.err.phase), ev.not_processed ? " not processed" : "");
-            T_CHECK(ev.err.text[0] != '\0');
-            memcpy(l->err, ev.err.text, sizeof l->err);
-            l->failed = ev.err.status;
-            l->phase = ev.err.phase;
+            h1_log_line(l, "FAIL %s %s%s\n", ps_status_name(ev.err->status),
+                        ps_phase_name(ev.err->phase), ev.not_processed ? " not processed" : "");
+            T_CHECK(ev.err->text[0] != '\0');
+            memcpy(l->err, ev.err->text, sizeof l->err);
+            l->failed = ev.err->status;
+            l->phase = ev.err->phase;
             l->not_processed = ev.not_processed;
             break;
         case PS_EV_RESET:

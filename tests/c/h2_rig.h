@@ -129,15 +129,15 @@ static inline void h2_log_head(struct h2_rig *r, const char *kind, uint32_t id,
 static inline void h2_log_err(struct h2_rig *r, const char *kind, const struct ps_event *ev)
 {
     char name[24];
-    T_CHECK(ev->err.text[0] != '\0');
-    memcpy(r->err, ev->err.text, sizeof r->err);
-    if (ev->err.status == PS_NOMEM)
+    T_CHECK(ev->err->text[0] != '\0');
+    memcpy(r->err, ev->err->text, sizeof r->err);
+    if (ev->err->status == PS_NOMEM)
         h2_rig_note_nomem(r);
     h2_print(&r->log, "%s", kind);
     if (ev->kind != PS_EV_FAIL)
         h2_print(&r->log, " %u", (unsigned)ev->id);
-    h2_print(&r->log, " %s %s%s\n", ps_status_name(ev->err.status),
-             ps_h2_code_name((uint32_t)ev->err.detail, name),
+    h2_print(&r->log, " %s %s%s\n", ps_status_name(ev->err->status),
+             ps_h2_code_name((uint32_t)ev->err->detail, name),
              ev->not_processed ? " not processed" : "");
 }
 

@@ -196,11 +196,10 @@ static void upload_round(struct h2_rig *r, const uint32_t *ids)
     struct ps_buf out;
     for (size_t i = 0; i < 3; i++) {
         size_t taken_n;
-        T_EQ(ps_codec_send(r->c, ids[i], ps_bytes_of(bytes, sizeof bytes), false, &taken_n, NULL),
-             PS_OK);
+        T_OK(ps_codec_send(r->c, ids[i], ps_bytes_of(bytes, sizeof bytes), false, &taken_n, NULL));
     }
     ps_buf_init(&out, 30000);
-    T_EQ(ps_codec_pull(r->c, &out, NULL), PS_OK);
+    T_OK(ps_codec_pull(r->c, &out, NULL));
     h2_raw(&r->out, ps_buf_view(&out).p, ps_buf_n(&out));
     ps_buf_fini(&out);
     h2_read_sent(r);
@@ -218,10 +217,11 @@ static void test_uploads_take_turns(void)
     h2_settings(&w, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1u << 30);
     h2_frame_u32(&w, F_WINDOW, 0, 1u << 30);
     h2_rig_say(&r, &w);
-    while (r.upload_n < 3000000)
+    size_t each_n = t_times(1000000, 200000);
+    while (r.upload_n < 3 * each_n && !t_is_lame)
         upload_round(&r, ids);
     for (size_t i = 0; i < 3; i++)
-        T_CHECK(r.upload_of[i] > 900000 && r.upload_of[i] < 1100000);
+        T_CHECK(r.upload_of[i] > each_n - 100000 && r.upload_of[i] < each_n + 100000);
     h2_wire_free(&w);
     h2_rig_fini(&r);
 }

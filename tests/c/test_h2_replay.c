@@ -152,7 +152,10 @@ static void a_fresh_connection_that_ends_with_an_error_is_not(struct world *w)
     struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.turns = {turn}, .turns_n = 1});
     struct ask *a = world_ask(w, p);
     UNTIL(w, a->is_done);
-    want_lost(a, INTERNAL_ERROR, "GOAWAY (INTERNAL_ERROR: go? away)");
+    WANT_EQ(a->err.status, PS_DISCONNECTED);
+    WANT_EQ(a->err.detail, INTERNAL_ERROR);
+    WANT(says(a, "GOAWAY (INTERNAL_ERROR: go? away)"));
+    WANT(!a->call.maybe_processed); /* it was not even looked at */
     WANT_EQ(accepted_n(p), 1);
 }
 

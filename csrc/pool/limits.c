@@ -152,6 +152,15 @@ static void close_idle(struct ps_pool *p, struct ps_conn *victim)
     ps_conn_close(victim, NULL);
 }
 
+/* The longest idle one that its own origin can do without. One whose peer allows no streams for now stays: the
+ * next would fare alike, and dialing it again and again would be a loop (rule 4). */
+static struct ps_conn *own_victim(const struct ps_origin *o)
+{
+    struct ps_node *last = ps_list_empty(&o->idle) ? NULL : o->idle.head.prev;
+    struct ps_conn *c = last == NULL ? NULL : PS_ITEM(last, struct ps_conn, node);
+    return c != NULL && c->is_h2 && ps_conn_free_slots(c) == 0 ? NULL : c;
+}
+
 void limits_evict(struct ps_pool *p)
 {
     size_t wanted_n = 0; /* places that waiters lack because of the pool's limit */
@@ -165,8 +174,9 @@ void limits_evict(struct ps_pool *p)
         wanted_n += dials_n < most_n ? dials_n : most_n;
         /* Within a full origin somebody lacks a place beside idle ones only when he may not use them:
          * a replay. The longest idle one goes. */
-        if (dials_n > 0 && is_full(o) && o->leaving_n == 0 && !ps_list_empty(&o->idle))
-            close_idle(p, PS_ITEM(o->idle.head.prev, struct ps_conn, node));
+        struct ps_conn *victim = dials_n > 0 && is_full(o) && o->leaving_n == 0 ? own_victim(o) : NULL;
+        if (victim != NULL)
+            close_idle(p, victim);
     }
     while (is_pool_full(p) && p->leaving_n < wanted_n &&
            !ps_list_empty(&p->idle))

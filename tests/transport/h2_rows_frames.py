@@ -106,10 +106,10 @@ def overflow_upload(talk: Talk) -> None:
     """The neighbour is served first; the victim's upload then waits for credit and gets far too much of it."""
     talk.gives_credit = False
     neighbour, victim = talk.whole("/b"), talk.head("/a")
-    talk.send(h2.window(victim.stream, 2**31 - 1))
+    credit = h2.window(0, 100_000)  # for the uploads that come: a connection without any gets none
+    talk.send(h2.window(victim.stream, 2**31 - 1), credit)
     talk.answer(neighbour)
     talk.gives_credit = True
-    talk.send(h2.window(0, 100_000))
     talk.serve()
 
 

@@ -61,6 +61,26 @@ static void a_slow_upload_is_not_a_stalled_one(struct world *w)
     WANT_EQ(atomic_load(&p->body_bytes), BODY_BYTES);
 }
 
+/* Rule 29, the other way round: what a peer does not give back for what it did not read. */
+static void a_given_up_upload_may_leave_no_window_for_others(struct world *w)
+{
+    struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.keeps_window = true});
+    struct ask *a = ask_upload(w, p);
+    UNTIL(w, a->is_done || atomic_load(&p->body_bytes) == WINDOW_BYTES);
+    world_cancel(a);
+    UNTIL(w, atomic_load(&p->resets_n) == 1);
+    struct rig_want get = {.port = fake_peer_port(p->peer)};
+    struct ask *b = world_ask_of(w, &get);
+    world_start(w, b);
+    UNTIL(w, b->is_done);
+    WANT(is_ok(b));
+    WANT_EQ(accepted_n(p), 1); /* who uploads nothing may use it */
+    struct ask *c = world_ask(w, p);
+    UNTIL(w, c->is_done);
+    WANT(is_ok(c));
+    WANT_EQ(p->by_conn[1], 1);
+}
+
 /* A neighbour without a body is not held up by it. */
 static void a_blocked_upload_blocks_nobody_else(struct world *w)
 {
@@ -147,6 +167,8 @@ static void a_cancel_while_it_waits_for_the_word(struct world *w)
 static const struct world_test tests[] = {
     {"a_peer_without_window_stops_an_upload", a_peer_without_window_stops_an_upload},
     {"a_slow_upload_is_not_a_stalled_one", a_slow_upload_is_not_a_stalled_one},
+    {"a_given_up_upload_may_leave_no_window_for_others",
+     a_given_up_upload_may_leave_no_window_for_others},
     {"a_blocked_upload_blocks_nobody_else", a_blocked_upload_blocks_nobody_else},
     {"each_stream_waits_for_its_own_word", each_stream_waits_for_its_own_word},
     {"an_answer_instead_of_the_word_keeps_the_body_here",

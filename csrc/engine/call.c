@@ -1,11 +1,12 @@
-/* engine/call.c -- a request's states: queue, run, replay, end (see call.h; clocks in call_clocks.c). */
+/* engine/call.c -- a request's states: queue, run, replay, end (see call.h; clocks in call_clocks.c, the replay decision in
+ * call_replay.c). */
 #include "engine/call.h"
 
 #include <assert.h>
 
 #include "engine/call_clocks.h"
+#include "engine/call_replay.h"
 #include "engine/engine_internal.h"
-#include "engine/replay.h"
 
 static void try_acquire(struct ps_call *c);
 static void hold(struct ps_call *c, uint64_t pause_ms);
@@ -146,42 +147,6 @@ static void on_sent(void *owner)
     rearm(c);
 }
 
-static struct ps_replay_facts replay_facts(const struct ps_call *c, const struct ps_err *err,
-                                           bool not_processed)
-{
-    return (struct ps_replay_facts){
-        .status = err->status,
-        .is_h2 = c->is_h2,
-        .code = c->is_h2 ? err->detail : 0,
-        .is_first = c->timings.stream_id == 1,
-        .attempts_n = c->timings.attempts_n,
-        .answer_begun = c->stream.answer_begun || c->head_seen,
-        .not_processed = not_processed,
-        .conn_lost = c->stream.conn_lost,
-        .reused = c->timings.reused,
-        .is_idempotent = c->spec->request->is_idempotent,
-        .body_is_repeatable = !c->body_touched,
-    };
-}
-
-/* The decision, with what is left of the budget; a refusal that needs a word gets it in `err`. */
-static enum ps_replay decide(const struct ps_call *c, const struct ps_replay_facts *facts,
-                             struct ps_err *err)
-{
-    struct ps_pool *pool = &c->spec->profile->pool;
-    if (c->engine->is_stopping || pool->is_closing)
-        return PS_REPLAY_NO;
-    enum ps_replay verdict = ps_replay_decide(facts);
-    if (verdict == PS_REPLAY_BODY_GONE)
-        ps_err_add(err, "; not sent again: part of its body was taken from its source already");
-    if (verdict == PS_REPLAY_NO || verdict == PS_REPLAY_BODY_GONE)
-        return PS_REPLAY_NO;
-    if (ps_pool_take_replay(pool, &c->waiter))
-        return verdict;
-    ps_err_add(err, "; not sent again: too many requests to this host were sent twice lately");
-    return PS_REPLAY_NO;
-}
-
 static void replay(struct ps_call *c, const struct ps_replay_facts *facts, enum ps_replay verdict)
 {
     bool is_safe = facts->not_processed || verdict == PS_REPLAY_ON_H1;
@@ -210,8 +175,8 @@ static void on_over(void *owner, const struct ps_err *err, bool not_processed)
         return;
     }
     struct ps_err why = *err;
-    struct ps_replay_facts facts = replay_facts(c, err, not_processed);
-    enum ps_replay verdict = decide(c, &facts, &why);
+    struct ps_replay_facts facts = call_replay_facts(c, err, not_processed);
+    enum ps_replay verdict = call_replay_decide(c, &facts, &why);
     if (verdict != PS_REPLAY_NO) {
         replay(c, &facts, verdict);
         return;

@@ -1,5 +1,5 @@
-/* engine/call.c -- a request's states: queue, run, replay, end (see call.h; clocks in call_clocks.c, the replay decision in
- * call_replay.c). */
+/* engine/call.c -- a request's states: queue, run, replay, end (see call.h; clocks in call_clocks.c, the
+ * replay decision in call_replay.c). */
 #include "engine/call.h"
 
 #include <assert.h>

@@ -146,8 +146,10 @@ def without_events(steps: Steps, is_dropped: Callable[[bytes], bool]) -> Steps:
 
 def broken(piece: bytes) -> bytes:
     """An event whose JSON breaks off in the middle."""
-    text = piece.rstrip(b"\n")
-    return text[: max(text.find(b"data:") + 7, len(text) * 2 // 3)] + b"\n\n"
+    start = piece.find(b"data:") + 5
+    data = piece[start:].rstrip(b"\n")
+    half = data[: len(data) * 2 // 3] if len(data) > 3 else b' {"'
+    return piece[:start] + half + b"\n\n"
 
 
 def is_terminal(piece: bytes) -> bool:

@@ -15,7 +15,8 @@ class Match(TypedDict, total=False):
     method: bytes
     path: bytes  # without the query; a final b"*" matches any rest
     headers: Sequence[tuple[bytes, bytes | None]]  # name in lower case; None: present, whatever its value
-    json: Sequence[tuple[bytes, bytes]]  # JSON pointer (RFC 6901) into the body, and the scalar's JSON text
+    json: Sequence[tuple[bytes, bytes]]  # JSON pointer (RFC 6901) into the body, and the scalar's JSON text; not for
+    # an early rule, and only within the first `body_limit_bytes`
     attempt: int  # the n-th request, from 1, for which all the rest of this rule holds
     times: int  # for so many requests, then the rule is used up
     for_us: int  # for so long after its first match
@@ -28,7 +29,8 @@ Step = tuple[Any, ...]
 #       1xx head
 #   ("head", status, fields, body_bytes)
 #       final head. body_bytes >= 0: Content-Length is added; -1: chunked in HTTP/1.1; -2: until close in HTTP/1.1;
-#       -3: as `fields` say, verbatim (lies included)
+#       -3: as `fields` say, verbatim (lies included; the body is framed as they say). An HTTP/1.1 connection is
+#       closed after a body of another length than announced
 #   ("body", data)
 #       a piece of the body: a chunk, or DATA
 #   ("events", pieces, count, per_s, jitter, seed, stamps)
@@ -48,11 +50,13 @@ Step = tuple[Any, ...]
 #   ("goaway", code, last, debug)
 #       last: "this" stream, "before" it, or "max" (2^31-1); the connection goes on; HTTP/1.1: nothing
 #   ("settings", ((id, value), ...))
-#       HTTP/2; HTTP/1.1: nothing
+#       HTTP/2; HTTP/1.1: nothing. ValueError for values that HTTP/2 does not allow (those go as "raw")
 #   ("raw", data)
-#       bytes on the wire as they are, around all framing
+#       bytes on the wire as they are, around all framing. A program without a head that has sent some ends silently:
+#       the connection goes on; without either, the end of the program is FIN, or RST_STREAM INTERNAL_ERROR
 #   ("split", bytes_n, pause_us)
-#       from here on every write of this connection has at most so many bytes; 0 = no limit
+#       from here on every write of this connection (to its socket: with TLS, of cipher bytes) has at most so many
+#       bytes; 0 = no limit
 #   ("stall",)
 #       nothing more until the peer leaves
 
@@ -86,21 +90,22 @@ class Server:
     def set_script(self, rules: Sequence[Rule], /) -> None:
         """For requests that come from now on. Counters of rules start anew."""
     def records(self, since: int = 0, /) -> list[dict[str, Any]]:
-        """Requests in order of arrival, from number `since`:
+        """Requests in order of arrival, from number `since`; the first is 0:
         {"number", "connection", "stream" (0 in HTTP/1.1), "protocol" (b"HTTP/1.1", b"HTTP/2"), "port", "is_tls",
-        "method", "target", "headers" [(name, value)], "body", "body_bytes" (all of it), "rule" (-1 = none), "attempt",
-        "status" (of the final head sent, 0 = not yet),
-        "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns", "aborted_ns" (the peer left or reset),
+        "method", "target", "headers" [(name, value)] (HTTP/2: also ":authority" and ":scheme"), "body" (b"" until it is
+        over), "body_bytes" (all of it), "rule" (-1 = none), "attempt" (the n-th, from 1, for which its rule held),
+        "status" (of the final head sent, 0 = not yet), "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns", "aborted_ns" (the peer left or reset),
         "sent_events"}; moments are CLOCK_MONOTONIC, 0 = not yet."""
     def wait(self, records: int, timeout_s: float, /) -> bool:
         """Until so many requests have come (GIL released); False when the time ran out."""
     def wait_done(self, number: int, timeout_s: float, /) -> bool:
-        """Until that request is answered or aborted (GIL released)."""
+        """Until that request is answered or aborted (GIL released). ValueError for a number at or above
+        `record_limit`."""
     def clear(self) -> None:
-        """Forget records and high-water marks."""
+        """Forget records and high-water marks. Numbers start anew, and wait() counts from here."""
     def stats(self) -> dict[str, int]:
         """connections, connections_total, connections_max, requests, running, running_max, aborted, unmatched,
-        malformed, events"""
+        malformed, events. All but connections and running count from the server's start."""
     def drop_connections(self, how: str = "reset", /) -> None:
         """Every connection now: "fin", "abrupt" or "reset"."""
     def goaway(self) -> None:

@@ -34,7 +34,7 @@ def test_a_native_request_is_answered_and_seen() -> None:
     assert (response.status, response.headers["x"], response.body) == (201, "y", b'{"ok":true}')
     (seen,) = mock.requests
     assert (seen.method, seen.path, seen.query, seen.json()) == ("POST", "/v1/things", {"a": ["1", "2"]}, {"a": 1})
-    assert (seen.status, seen.rule, seen.attempt, seen.header("host")) == (201, 0, 1, "api.example")
+    assert (seen.status, seen.rule, seen.attempt, seen.authority) == (201, 0, 1, "api.example")
     assert seen.arrived_s is not None
     assert seen.done_s is not None
     assert not seen.is_aborted

@@ -133,6 +133,7 @@ def test_a_fault_for_a_time_stands_before_the_rule_it_spoils() -> None:
         (lambda: on().sse(["a"], per_s=1, jitter=2), "jitter must be 0 to 1"),
         (lambda: on().delay(-1), "number of seconds"),
         (lambda: on().compiled(), "says nothing"),
+        (lambda: on(json={"/a": 1}).answer().early().compiled(), "is early: it answers before the body"),
         (lambda: script_of([3]), "a script is made of rules"),
         (lambda: on().stall().fault(faults.cut()), "needs a reply with a head"),
         (lambda: on().sse(["a"]).fault(faults.cut(after_events=2)), "1 events too few"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,7 +18,8 @@ class Request:
     number       in order of arrival, from 0
     connection   the server's number of it; stream: of HTTP/2, 0 = HTTP/1.1
     protocol     "HTTP/1.1" or "HTTP/2"
-    body         its first part when it was longer than the limit; body_bytes is its whole length
+    authority    host and port that were asked for: Host, or HTTP/2's :authority, which is not among the headers
+    body         empty until it is over; its first part when longer than the limit; body_bytes is its whole length
     rule         which one answered, from 0; None = none did
     attempt      how often that rule had been asked then, from 1
     status       of the answer; 0 = no head was sent (yet)
@@ -30,6 +31,7 @@ class Request:
     method: str
     target: str
     headers: Headers
+    authority: str = ""
     body: bytes = b""
     body_bytes: int = 0
     protocol: str = "HTTP/1.1"
@@ -59,7 +61,8 @@ class Request:
             number=record["number"],
             method=record["method"].decode("latin-1"),
             target=record["target"].decode("latin-1"),
-            headers=Headers.of_raw(record["headers"]),
+            headers=Headers.of_raw(pair for pair in record["headers"] if not pair[0].startswith(b":")),
+            authority=_authority(record["headers"]),
             body=record["body"],
             body_bytes=record["body_bytes"],
             protocol=record["protocol"].decode("ascii"),
@@ -109,3 +112,8 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.number}: {self.line()}>"
+
+
+def _authority(fields: Sequence[tuple[bytes, bytes]]) -> str:
+    found = {name.lower(): value for name, value in fields}
+    return found.get(b":authority", found.get(b"host", b"")).decode("latin-1")

@@ -58,6 +58,8 @@ class Rule(Chain):
         return self.replies[min(number, len(self.replies)) - 1]
 
     def compiled(self) -> CompiledRule:
+        if self.is_early and self.match.json:
+            raise ScriptError(f"the rule for {self.match} is early: it answers before the body whose JSON it looks at")
         for each in self.replies:
             if not each.steps:
                 raise ScriptError(f"the rule for {self.match} has a reply that says nothing: answer(), stall(), ...")

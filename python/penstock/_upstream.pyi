@@ -94,8 +94,8 @@ class Server:
         {"number", "connection", "stream" (0 in HTTP/1.1), "protocol" (b"HTTP/1.1", b"HTTP/2"), "port", "is_tls",
         "method", "target", "headers" [(name, value)] (HTTP/2: also ":authority" and ":scheme"), "body" (b"" until it is
         over), "body_bytes" (all of it), "rule" (-1 = none), "attempt" (the n-th, from 1, for which its rule held),
-        "status" (of the final head sent, 0 = not yet), "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns", "aborted_ns" (the peer left or reset),
-        "sent_events"}; moments are CLOCK_MONOTONIC, 0 = not yet."""
+        "status" (of the final head sent, 0 = not yet), "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns",
+        "aborted_ns" (the peer left or reset), "sent_events"}; moments are CLOCK_MONOTONIC, 0 = not yet."""
     def wait(self, records: int, timeout_s: float, /) -> bool:
         """Until so many requests have come (GIL released); False when the time ran out."""
     def wait_done(self, number: int, timeout_s: float, /) -> bool:

@@ -108,9 +108,7 @@ def test_rules_are_used_up_and_attempts_counted() -> None:
     ],
 )
 def test_faults_are_penstocks_own_errors(fault: faults.Fault, kind: type[errors.PenstockError]) -> None:
-    mock = MockTransport(
-        on().answer(body="0123456789"), timeouts=Timeouts(first_byte_s=5, idle_s=5), skip_time=True
-    )
+    mock = MockTransport(on().answer(body="0123456789"), timeouts=Timeouts(first_byte_s=5, idle_s=5), skip_time=True)
     mock.fault(fault, times=1)
     with pytest.raises(kind) as caught:
         mock.request_sync("GET", URL)

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from penstock.testing import Reply, ScriptError, on
-from penstock.testing.rule import script_of, with_fault
-from penstock.testing import faults
-
-HEAD_JSON = ("head", 200, ((b"content-type", b"application/json"),), 8)
+from penstock.testing import Reply, ScriptError, faults, on
+from penstock.testing.rule import script_of
+from penstock.testing.spoil import Spoil, spoilt
 
 
 def program(rule: Any, number: int = 0) -> Any:
@@ -19,7 +17,13 @@ def program(rule: Any, number: int = 0) -> Any:
 
 def test_a_rule_is_compiled_to_plain_values() -> None:
     rule = on(
-        "post", "/v1/*", header={"X-Key": "a", "Accept": None}, json={"/stream": True, "/n": 2}, attempt=3, times=4, for_s=1.5
+        "post",
+        "/v1/*",
+        header={"X-Key": "a", "Accept": None},
+        json={"/stream": True, "/n": 2},
+        attempt=3,
+        times=4,
+        for_s=1.5,
     ).answer(json={"a": "é"})
     compiled = rule.compiled()
     assert compiled["match"] == {
@@ -32,7 +36,9 @@ def test_a_rule_is_compiled_to_plain_values() -> None:
         "for_us": 1_500_000,
     }
     assert compiled["early"] is False
-    assert compiled["programs"] == [[("head", 200, ((b"content-type", b"application/json"),), 10), ("body", '{"a":"é"}'.encode())]]
+    assert compiled["programs"] == [
+        [("head", 200, ((b"content-type", b"application/json"),), 10), ("body", '{"a":"é"}'.encode())]
+    ]
 
 
 def test_an_empty_match_is_for_everything() -> None:
@@ -98,14 +104,26 @@ def test_scripts_are_flattened() -> None:
     assert script_of([one, [two, [three]]]) == (one, two, three)
 
 
-def test_a_fault_for_a_time_stands_before_the_rule_it_spoils() -> None:
+def test_a_limited_fault_stands_before_the_rule_it_spoils() -> None:
     script = (on(path="/a").answer(body="fine"), on(path="/b").stall())
-    spoilt = with_fault(script, faults.cut(after_bytes=2), times=3)
-    assert [rule.match.path for rule in spoilt] == ["/a", "/a", "/b"]
-    assert spoilt[0].match.times == 3
-    assert spoilt[0].replies[0].steps != script[0].replies[0].steps
-    assert spoilt[1:] == script
-    assert len(with_fault(script, faults.server_error())) == 2
+    made = spoilt(script, [Spoil((faults.cut(after_bytes=2),), times=3)])
+    assert [rule.match.path for rule in made] == ["/a", "/a", "/b"]
+    assert made[0].match.times == 3
+    assert made[0].replies[0].steps != script[0].replies[0].steps
+    assert made[1:] == script
+
+
+def test_faults_queue_up_over_what_is_always_spoilt() -> None:
+    script = (on().answer(body="fine"),)
+    spoils = [
+        Spoil((faults.server_error(),), times=1),
+        Spoil((faults.delay(1),)),
+        Spoil((faults.rate_limit(),), times=2),
+    ]
+    made = spoilt(script, spoils)
+    assert [(rule.match.times, rule.replies[0].status) for rule in made] == [(1, 500), (2, 429), (None, 200)]
+    assert [type(rule.replies[0].steps[0]).__name__ for rule in made] == ["Head", "Head", "Delay"]
+    assert spoilt((), spoils) == ()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +153,8 @@ def test_a_fault_for_a_time_stands_before_the_rule_it_spoils() -> None:
         (lambda: on().compiled(), "says nothing"),
         (lambda: on(json={"/a": 1}).answer().early().compiled(), "is early: it answers before the body"),
         (lambda: script_of([3]), "a script is made of rules"),
+        (lambda: spoilt([on().stall()], [Spoil((faults.cut(after_bytes=1),))]), "needs a reply with a head"),
+        (lambda: Spoil(("cut",)), "made by penstock.testing.faults, not 'cut'"),
         (lambda: on().stall().fault(faults.cut()), "needs a reply with a head"),
         (lambda: on().sse(["a"]).fault(faults.cut(after_events=2)), "1 events too few"),
         (lambda: on().sse(["a"]).fault(faults.cut(after_events=1, after_bytes=1)), "not both"),

@@ -15,3 +15,7 @@ class MissingExtra(ImportError):
         super().__init__(
             f"{purpose} needs the {package} package: pip install 'penstock[{extra}]'", name=package.lower()
         )
+
+
+class NetworkUsed(RuntimeError):
+    """A test under the guard reached beyond loopback; the text says how, and where to."""

@@ -19,22 +19,23 @@ from penstock.client import Transport
 from penstock.errors import TransportClosed
 from penstock.limits import Limits, Timeouts
 from penstock.runtime import runtime
-from penstock.testing.faults import Fault
 from penstock.testing.mock_pool import MockPool
-from penstock.testing.observed import Observed
 from penstock.testing.play import check_playable
 from penstock.testing.requests import Request
-from penstock.testing.rule import Rule, compiled_script, script_of, with_fault
+from penstock.testing.rule import Rule, compiled_script
+from penstock.testing.scripted import Scripted
 
 if TYPE_CHECKING:
     from penstock._core import Pool
 
 
-class MockTransport(Transport, Observed):
+class MockTransport(Transport, Scripted):
     """rules      the script; script() changes it
     timeouts, limits  as of a Transport
     skip_time  waits of the script take no time
     """
+
+    is_mock = True  # no network: network_guard.py lets it pass
 
     def __init__(
         self,
@@ -45,28 +46,7 @@ class MockTransport(Transport, Observed):
     ) -> None:
         super().__init__(timeouts=timeouts, limits=limits, trust_env=False)
         self._mock_pool = MockPool(skips_time=skip_time)
-        self._rules: tuple[Rule, ...] = ()
         self.script(*rules)
-
-    # -- the script --
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The script without faults."""
-        return self._rules
-
-    def script(self, *rules: Rule | Iterable[Rule]) -> None:
-        """From now on these rules; their counts begin anew."""
-        script = script_of(rules)
-        self._use(script)
-        self._rules = script
-
-    def fault(
-        self, *faults: Fault, times: int | None = None, attempt: int | None = None, for_s: float | None = None
-    ) -> None:
-        """As Upstream.fault()."""
-        spoilt = with_fault(self._rules, *faults, times=times, attempt=attempt, for_s=for_s) if faults else self._rules
-        self._use(spoilt)
 
     def _use(self, script: tuple[Rule, ...]) -> None:
         compiled_script(script)  # the same complaints as the server's

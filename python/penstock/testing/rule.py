@@ -19,7 +19,6 @@ from penstock.testing.steps import compiled
 
 if TYPE_CHECKING:
     from penstock._upstream import Rule as CompiledRule
-    from penstock.testing.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,35 +108,6 @@ def script_of(rules: Iterable[Rule | Iterable[Rule]]) -> tuple[Rule, ...]:
             made += script_of(each)
         except TypeError:
             raise ScriptError(f"a script is made of rules, on(...).answer(...), not of {type(each).__name__}") from None
-    return tuple(made)
-
-
-def with_fault(
-    script: Sequence[Rule],
-    *faults: Fault,
-    times: int | None = None,
-    attempt: int | None = None,
-    for_s: float | None = None,
-) -> tuple[Rule, ...]:
-    """The script with the replies of its rules spoilt: always, for `times` requests, only the n-th, or for a time,
-    each rule counting for itself. A rule that the fault cannot be applied to stays as it is; ScriptError when that
-    is so of all."""
-    limits = match_of(None, None, times=times, attempt=attempt, for_s=for_s)
-    is_limited = limits != Match()
-    made: list[Rule] = []
-    complaints: list[ScriptError] = []
-    for rule in script:
-        try:
-            spoilt = replace(rule, replies=tuple(each.fault(*faults) for each in rule.replies))
-        except ScriptError as err:
-            complaints.append(err)
-            made.append(rule)
-            continue
-        if is_limited:
-            spoilt = replace(spoilt, match=replace(rule.match, times=times, attempt=attempt, for_s=for_s))
-        made += [spoilt, rule] if is_limited else [spoilt]
-    if len(complaints) == len(script):
-        raise complaints[0] if complaints else ScriptError("there is no rule that the fault could be applied to")
     return tuple(made)
 
 

@@ -15,18 +15,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from penstock.testing.faults import Fault
-from penstock.testing.observed import Observed
+from penstock.testing.errors import ScriptError
 from penstock.testing.port import Accept, Port, TlsFault
 from penstock.testing.requests import Request
-from penstock.testing.rule import Rule, compiled_script, script_of, with_fault
+from penstock.testing.rule import Rule, compiled_script, script_of
+from penstock.testing.scripted import Scripted
 from penstock.testing.trust import Trust, authority
 
 if TYPE_CHECKING:
     from penstock._upstream import Server
 
+U = TypeVar("U", bound="Upstream")
 WAIT_S = 10.0
 
 
@@ -46,7 +47,7 @@ class Stats:
     events: int = 0
 
 
-class Upstream(Observed):
+class Upstream(Scripted):
     """rules      the script; script() changes it
     tls, accept, max_connections, max_streams  of its ports, unless url() says otherwise (port.py)
     host       address to listen on
@@ -71,7 +72,6 @@ class Upstream(Observed):
         self._ports: dict[Port, int] = {}
         self._refusing: set[Port] = set()
         self._lock = threading.Lock()
-        self._script: tuple[Rule, ...] = ()
         script = script_of(rules)
         self._server: Server = _server(record_limit, body_limit_bytes)
         self._is_closed = False
@@ -150,27 +150,11 @@ class Upstream(Observed):
 
     # -- what it does --
 
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The script without faults."""
-        return self._script
-
-    def script(self, *rules: Rule | Iterable[Rule]) -> None:
-        """From now on these rules; their counts begin anew. Requests that run go on as they began."""
-        script = script_of(rules)
-        self._server.set_script(compiled_script(script))
-        self._script = script
-
-    def fault(
-        self, *faults: Fault, times: int | None = None, attempt: int | None = None, for_s: float | None = None
-    ) -> None:
-        """From now on the replies of the script are spoilt: always, for so many requests, only the n-th, or for a
-        time. It takes the place of earlier faults; without any, the script is as it was."""
-        if faults:
-            spoilt = with_fault(self._script, *faults, times=times, attempt=attempt, for_s=for_s)
-        else:
-            spoilt = self._script
-        self._server.set_script(compiled_script(spoilt))
+    def _use(self, script: tuple[Rule, ...]) -> None:
+        try:
+            self._server.set_script(compiled_script(script))
+        except ValueError as err:
+            raise ScriptError(str(err)) from None
 
     def drop_connections(self, how: Literal["fin", "abrupt", "reset"] = "reset") -> None:
         """End all connections now."""
@@ -208,7 +192,7 @@ class Upstream(Observed):
         return await asyncio.to_thread(self.wait_done, number, timeout_s=timeout_s)
 
     def stats(self) -> Stats:
-        """Counts and high-water marks since it began, or since clear()."""
+        """Counts since it began; high-water marks since then, or since clear()."""
         counts = self._server.stats()
         return Stats(**{each.name: counts[each.name] for each in fields(Stats)})
 
@@ -226,7 +210,7 @@ class Upstream(Observed):
     async def aclose(self) -> None:
         await asyncio.to_thread(self.close)
 
-    def __enter__(self) -> Upstream:
+    def __enter__(self: U) -> U:
         return self
 
     def __exit__(
@@ -234,7 +218,7 @@ class Upstream(Observed):
     ) -> None:
         self.close()
 
-    async def __aenter__(self) -> Upstream:
+    async def __aenter__(self: U) -> U:
         return self
 
     async def __aexit__(
@@ -244,7 +228,7 @@ class Upstream(Observed):
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "running"
-        return f"<Upstream {state}, ports {sorted(self._ports.values())}, {len(self._script)} rules>"
+        return f"<Upstream {state}, ports {sorted(self._ports.values())}, {len(self._rules)} rules>"
 
 
 def _server(record_limit: int, body_limit_bytes: int) -> Server:

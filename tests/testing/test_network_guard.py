@@ -36,7 +36,7 @@ ELSEWHERE = "192.0.2.1"  # RFC 5737: documentation, routed nowhere
 def test_what_reaches_out_is_refused(reach: Any) -> None:
     with (
         NetworkGuard() as guard,
-        pytest.raises(NetworkUsed, match=r"no network in this test: .*(192\.0\.2\.1|example)"),
+        pytest.raises(NetworkUsed, match=r"no network in this test: .*(192\.0|example)"),
     ):
         try:
             reach()
@@ -78,5 +78,5 @@ def test_what_was_swallowed_is_told_at_the_end() -> None:
 def test_hosts_can_be_allowed() -> None:
     guard = NetworkGuard(allow=["api.example.com"])
     guard.check("connect", "api.example.com")
-    with pytest.raises(NetworkUsed, match="connect example.com"):
+    with pytest.raises(NetworkUsed, match=r"connect example\.com"):
         guard.check("connect", b"example.com")

@@ -20,7 +20,7 @@ class Request:
     protocol     "HTTP/1.1" or "HTTP/2"
     authority    host and port that were asked for: Host, or HTTP/2's :authority, which is not among the headers
     body         empty until it is over; its first part when longer than the limit; body_bytes is its whole length
-    rule         which one answered, from 0; None = none did
+    rule         which one answered, from 0, of the script with its faults; None = none did
     attempt      how often that rule had been asked then, from 1
     status       of the answer; 0 = no head was sent (yet)
     arrived_s, body_s, answered_s, done_s  its head came, its body ended, the answer's head was sent, the answer ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -23,17 +24,25 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> Non
     options = ["--port", "0", "--tls-port", "0", "--trust-file", str(trust), "--preset", "openai", "--text", "one two"]
     command = [*COMMAND, *options, "--script", str(tmp_path / "script.toml")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        plain, secure, told = (process.stdout.readline().strip() for _ in range(3))
-        assert told == f"trust {trust}"
-        assert httpx.get(f"{plain}/mine").text == "hello"
-        with httpx.Client(verify=str(trust)) as client:
-            answer = client.post(f"{secure}/v1/chat/completions", json={"model": "m", "messages": []})
-        assert answer.json()["choices"][0]["message"]["content"] == "one two"
+        try:
+            use(process, trust)
+        except BaseException:
+            process.kill()
+            raise
         process.send_signal(number)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "served 2 requests on 2 connections, 0 aborted, 0 unmatched, 0 malformed" in err
+
+
+def use(process: subprocess.Popen[str], trust: Path) -> None:
+    assert process.stdout is not None
+    plain, secure, told = (process.stdout.readline().strip() for _ in range(3))
+    assert told == f"trust {trust}"
+    assert httpx.get(f"{plain}/mine").text == "hello"
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(trust))) as client:
+        answer = client.post(f"{secure}/v1/chat/completions", json={"model": "m", "messages": []})
+    assert answer.json()["choices"][0]["message"]["content"] == "one two"
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,15 @@ def test_the_script_and_its_faults_change_while_it_runs(plain: Upstream) -> None
         with pytest.raises(ScriptError):
             plain.script(on().raw(b"").then)
         assert client.get("/").status_code == 503
-    assert plain.expect("GET", "/", times=11)
+    assert plain.expect("GET", "/", times=12)
 
 
 def test_a_peer_that_leaves_is_seen() -> None:
     async def ask(upstream: Upstream) -> None:
         async with httpx.AsyncClient() as client:
             async with client.stream("GET", upstream.url()) as response:
-                assert await anext(response.aiter_raw()) == b"part"
+                pieces = response.aiter_raw()
+                assert await anext(pieces) == b"part"
                 assert (await upstream.wait_for_async(1))[0].aborted_s is None
         seen = await upstream.wait_done_async(0)
         assert seen.is_aborted

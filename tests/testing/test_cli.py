@@ -18,7 +18,6 @@ COMMAND = [sys.executable, "-m", "penstock", "upstream"]
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
-    pytest.importorskip("penstock._upstream")
     trust = tmp_path / "ca.pem"
     (tmp_path / "script.toml").write_text('[[rule]]\npath = "/mine"\nreply = { body = "hello" }\n')
     options = ["--port", "0", "--tls-port", "0", "--trust-file", str(trust), "--preset", "openai", "--text", "one two"]

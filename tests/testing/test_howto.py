@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from penstock.testing.files import load_script
 
@@ -28,7 +27,6 @@ def block_with(text: str) -> str:
 
 
 def test_the_users_test_runs_as_written(tmp_path: Path) -> None:
-    pytest.importorskip("penstock._upstream")
     text = shown("test_retry.py")
     assert len(text.splitlines()) <= 15
     (tmp_path / "test_retry.py").write_text(text)
@@ -46,7 +44,6 @@ def test_the_script_file_is_one(tmp_path: Path) -> None:
 
 
 def test_the_python_script_is_one() -> None:
-    pytest.importorskip("penstock._upstream")
     block = next(
         each for each in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "script = [" in each
     )

@@ -83,7 +83,6 @@ def test_markers_are_known(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_marker_says_what_is_wrong(tmp_path: Path, marker: str, why: str) -> None:
-    pytest.importorskip("penstock._upstream")
     text = f"import pytest\n@pytest.mark.upstream_fault({marker})\ndef test_it(provider): pass\n"
     done = run_pytest(tmp_path, text)
     assert why in done.stdout

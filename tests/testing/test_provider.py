@@ -11,7 +11,6 @@ import pytest
 from penstock.testing import Pace, Provider, Turn, faults, stamp_of
 from tests.compat.within import run
 
-pytest.importorskip("penstock._upstream")
 ASKED: Any = [{"role": "user", "content": "What is a penstock?"}]
 
 

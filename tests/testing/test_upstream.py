@@ -15,8 +15,6 @@ from penstock.testing import ScriptError, Upstream, faults, on, stamp_of
 from tests.compat.within import run
 from tests.testing.curl import OK, REFUSED, TIMEOUT, curl, needs_curl
 
-pytest.importorskip("penstock._upstream")
-
 
 @pytest.fixture
 def plain() -> Iterator[Upstream]:

@@ -30,7 +30,6 @@ from tests.testing.curl import (
     needs_curl,
 )
 
-pytest.importorskip("penstock._upstream")
 pytestmark = needs_curl
 
 EVENTS = [f"data: {n}\n\n".encode() for n in range(4)] + [b"data: [DONE]\n\n"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.testing import Reply, ScriptError, faults, on
+from penstock.testing import Reply, ScriptError, Turn, faults, on, presets
 from penstock.testing.rule import script_of
 from penstock.testing.spoil import Spoil, spoilt
 
@@ -153,6 +153,7 @@ def test_faults_queue_up_over_what_is_always_spoilt() -> None:
         (lambda: on().compiled(), "says nothing"),
         (lambda: on(json={"/a": 1}).answer().early().compiled(), "is early: it answers before the body"),
         (lambda: script_of([3]), "a script is made of rules"),
+        (lambda: presets.openai_responses.streamed(Turn(deltas_n=10_001)), "at most 10000 deltas"),
         (lambda: spoilt([on().stall()], [Spoil((faults.cut(after_bytes=1),))]), "needs a reply with a head"),
         (lambda: Spoil(("cut",)), "made by penstock.testing.faults, not 'cut'"),
         (lambda: on().stall().fault(faults.cut()), "needs a reply with a head"),

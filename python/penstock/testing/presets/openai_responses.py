@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.testing.chain import Reply
+from penstock.testing.errors import ScriptError
 from penstock.testing.presets.turn import (
     CREATED_S,
     UNPACED,
@@ -28,6 +29,7 @@ from penstock.testing.sse import event
 PATH = "/v1/responses"
 ID = "resp_scripted"
 DIALECT = "openai_responses"
+MOST_DELTAS_N = 10_000  # each event is numbered, so each is kept
 Json = dict[str, Any]
 
 
@@ -48,6 +50,8 @@ def streamed(turn: Turn | str = USUAL, *, pace: Pace = UNPACED) -> Reply:
     """A turn with finish="max_output_tokens" or "content_filter" ends with response.incomplete, "failed" with
     response.failed."""
     said = turn_of(turn)
+    if (said.deltas_n or 0) > MOST_DELTAS_N:
+        raise ScriptError(f"a stream of Responses has at most {MOST_DELTAS_N} deltas, not {said.deltas_n}")
     story = _Story(pace.stamped)
     for name in ("response.created", "response.in_progress"):
         story.tell(name, response=document(said, "in_progress", []))

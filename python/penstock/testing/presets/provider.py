@@ -16,11 +16,17 @@ def openai(turn: Turn | str = USUAL, *, pace: Pace = UNPACED) -> list[Rule]:
     said = turn_of(turn)
     return [
         *openai_chat.rules(said, pace=pace),
-        *openai_responses.rules(said, pace=pace),
+        *_responses(said, pace),
         *embeddings.rules(model=said.model),
         *models.openai_rules(said.model),
         on().reply(error("openai", 404)),
     ]
+
+
+def _responses(said: Turn, pace: Pace) -> list[Rule]:
+    """None for a turn that is too long for their numbered events."""
+    is_too_long = (said.deltas_n or 0) > openai_responses.MOST_DELTAS_N
+    return [] if is_too_long else openai_responses.rules(said, pace=pace)
 
 
 def anthropic(turn: Turn | str = USUAL, *, pace: Pace = UNPACED) -> list[Rule]:
@@ -33,7 +39,7 @@ def providers(turn: Turn | str = USUAL, *, pace: Pace = UNPACED) -> list[Rule]:
     said = turn_of(turn)
     return [
         *openai_chat.rules(said, pace=pace),
-        *openai_responses.rules(said, pace=pace),
+        *_responses(said, pace),
         *messages.rules(said, pace=pace),
         *embeddings.rules(model=said.model),
         *models.anthropic_rules(said.model),

@@ -93,10 +93,16 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     return 0;
 }
 
+static void count_malformed(struct up_h2 *h)
+{
+    h->is_malformed = true;
+    up_log_malformed(&h->peer->server->log);
+}
+
 static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int code, void *user)
 {
     (void)session, (void)frame, (void)code;
-    up_log_malformed(&((struct up_h2 *)user)->peer->server->log);
+    count_malformed(user);
     return 0;
 }
 
@@ -105,6 +111,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     struct up_h2 *h = user;
     if (frame->hd.type == NGHTTP2_GOAWAY) {
         h->is_terminated = h->is_terminated || h->own_goaways_n == 0;
+        if (h->own_goaways_n == 0 && !h->is_malformed)
+            count_malformed(h); /* what makes nghttp2 give up, but for invalid frames, it tells only so */
         h->own_goaways_n -= h->own_goaways_n > 0;
         return 0;
     }
@@ -128,7 +136,7 @@ static void feed(struct up_peer *p, struct ps_bytes bytes)
         return;
     }
     if (n < 0) {
-        up_log_malformed(&p->server->log);
+        count_malformed(h);
         h->is_terminated = true;
     }
     up_peer_wake(p);

@@ -22,6 +22,7 @@ struct up_h2 {
     bool has_own_goaway;        /* nghttp2 thinks it is over; it is not */
     bool is_graceful;           /* goes when its streams are done */
     bool is_terminated;         /* nghttp2 has given it up */
+    bool is_malformed;          /* what the peer sent was, and is counted */
 };
 
 struct up_h2_stream {

@@ -31,13 +31,33 @@ void up_listener_close(struct up_listener *l)
     uv_close(&l->uv.handle, on_closed);
 }
 
+static void on_spare_closed(uv_handle_t *handle)
+{
+    struct up_listener *l = handle->data;
+    l->is_spare_busy = false;
+    up_listener_unref(l);
+}
+
+/* A connection that is not accepted would keep libuv from telling of the next ones. */
+static void turn_away(struct up_listener *l)
+{
+    if (l->is_spare_busy)
+        return;
+    l->is_spare_busy = true;
+    l->refs_n++;
+    uv_tcp_init(&l->server->loop, &l->spare); /* always 0 */
+    l->spare.data = l;
+    (void)!uv_accept(&l->uv.stream, (uv_stream_t *)&l->spare);
+    uv_close((uv_handle_t *)&l->spare, on_spare_closed);
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct up_listener *l = stream->data;
     if (status != 0 || l->is_closing)
         return; /* out of descriptors, say: libuv tells again */
     if (up_peer_accept(l) != PS_OK)
-        return; /* no memory: it waits in the kernel until the next one comes */
+        turn_away(l);
 }
 
 static int bind_to(struct up_listener *l, const struct sockaddr_storage *at)

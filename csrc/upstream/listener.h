@@ -38,6 +38,8 @@ struct up_listener {
     uint64_t open_n;
     int port;
     bool is_closing;
+    bool is_spare_busy;
+    uv_tcp_t spare; /* accepts, only to close, what there is no memory for */
 };
 
 /* Takes settings->tls in any case. PS_OK, PS_NOMEM, PS_INVALID (host), PS_CONNECT_FAILED (err->sys). */

@@ -100,7 +100,6 @@ def test_rules_are_used_up_and_attempts_counted() -> None:
         (faults.cut(after_bytes=2, how="fin"), errors.TruncatedResponse),
         (faults.cut(after_bytes=2), errors.ReadError),
         (faults.wrong_length(3), errors.TruncatedResponse),
-        (faults.wrong_length(-3), errors.MalformedResponse),
         (faults.rst(8), errors.ReadError),
         (faults.silence(), errors.FirstByteTimeout),
         (faults.delay(60), errors.FirstByteTimeout),

@@ -17,6 +17,7 @@ from penstock.testing.sse import events as events_of
 from penstock.testing.steps import (
     CHUNKED,
     LAST,
+    VERBATIM,
     Body,
     CutHow,
     Delay,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="Chain")
 ABSENT: Any = object()
+NO_CONTENT = (204, 304)  # have no body, and a length would be wrong (RFC 9110 8.6)
 
 
 class Chain(ABC):
@@ -84,6 +86,8 @@ class Chain(ABC):
             if field_of(fields, b"content-type") is None:
                 fields = ((b"content-type", b"application/json"), *fields)
         data = body.encode() if isinstance(body, str) else bytes(body)
+        if status in NO_CONTENT and not data:
+            return self._then(Head(status, fields, VERBATIM))
         pieces = (Body(data),) if data else ()
         return self._then(Head(_status(status), fields, len(data)), *pieces)
 

@@ -21,7 +21,7 @@ from penstock.testing.play import Move, Over, Piece, Wait
 from penstock.testing.steps import Head, Info
 
 # csrc/base/status.h
-TIMED_OUT, READ_ERROR, DISCONNECTED, TRUNCATED, MALFORMED, CANCELLED = 10, 11, 13, 14, 15, 18
+TIMED_OUT, READ_ERROR, DISCONNECTED, TRUNCATED, CANCELLED = 10, 11, 13, 14, 18
 LIMIT = 16
 CLOCK_NAMES = {4: "first_byte_s", 5: "idle_s", 6: "total_s"}
 FIRST_BYTE, IDLE, TOTAL = 4, 5, 6
@@ -229,8 +229,6 @@ class MockExchange:
                 self.state = "done"
             case "reset":
                 self._fail(self._error(READ_ERROR, "the connection was reset by the peer"))
-            case "long":
-                self._fail(self._error(MALFORMED, "the body is longer than its Content-Length"))
             case _ if self.status:
                 self._fail(self._error(TRUNCATED, "the body ended too early"))
             case _:

@@ -117,7 +117,7 @@ class MockPool:
         if chosen is None:
             return play((Head(404, ((b"content-type", b"text/plain"),), len(UNMATCHED)), Body(UNMATCHED)))
         record["rule"], record["attempt"], reply = chosen
-        return play(reply.steps)
+        return play(reply.steps, is_head=record["method"] == b"HEAD")
 
 
 def _bytes(part: str | bytes) -> bytes:

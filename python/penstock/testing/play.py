@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from penstock.testing.errors import ScriptError
 from penstock.testing.rule import Rule
 from penstock.testing.stamps import written
 from penstock.testing.steps import (
+    CHUNKED,
     UNTIL_CLOSE,
     Body,
     Cut,
@@ -66,9 +67,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The end: "end" (in order), "short" (closed too early), "reset", "long" (more bytes than were announced)."""
+    """The end: "end" (in order), "short" (closed too early), "reset"."""
 
-    how: Literal["end", "short", "reset", "long"]
+    how: Literal["end", "short", "reset"]
     trailers: Fields = ()
 
 
@@ -83,8 +84,8 @@ def check_playable(rules: Sequence[Rule]) -> None:
                 raise ScriptError(f"rule {number} ({rule.match}): {why}, and a MockTransport has none; use Upstream")
 
 
-def play(steps: Sequence[Step]) -> Iterator[Move]:
-    """The moves of one answer; the last is an Over."""
+def play(steps: Sequence[Step], *, is_head: bool = False) -> Iterator[Move]:
+    """The moves of one answer; the last is an Over. is_head: to a request that gets no body (RFC 9110 9.3.2)."""
     framing = _Framing()
     split_bytes = 0  # its pauses are left out: nothing is between the parts
     seq = 0
@@ -95,18 +96,16 @@ def play(steps: Sequence[Step]) -> Iterator[Move]:
             case Info():
                 yield step
             case Head():
-                framing = _Framing.of(step)
-                yield step
+                framing = _Framing.of(step, is_head)
+                yield replace(step, fields=(*step.fields, *framing.fields))
             case Split(bytes_n):
                 split_bytes = bytes_n
             case Body(data):
-                yield Piece(data, -1, split_bytes)
-                framing.body_bytes += len(data)
+                yield Piece(framing.clipped(data), -1, split_bytes)
             case Events():
                 for wait_s, piece in _paced(step):
                     yield Wait(wait_s)
-                    yield Piece(piece, seq, split_bytes)
-                    framing.body_bytes += len(piece)
+                    yield Piece(framing.clipped(piece), seq, split_bytes)
                     seq += 1
             case Trailers(fields):
                 yield Over(framing.end(), fields)
@@ -127,31 +126,39 @@ def play(steps: Sequence[Step]) -> Iterator[Move]:
 
 @dataclass(slots=True)
 class _Framing:
-    """How the client knows the end of the body."""
+    """How the client knows the end of the body, which is all it takes (RFC 9112 6.3)."""
 
-    length: int = -1  # announced; -1 = by chunks
+    fields: Fields = ()  # that the server adds
+    left_bytes: int = -1  # of an announced length; -1 = by chunks or until the close
     is_until_close: bool = False
     has_head: bool = False
-    body_bytes: int = 0
 
     @classmethod
-    def of(cls, head: Head) -> _Framing:
+    def of(cls, head: Head, is_head: bool) -> _Framing:
+        has_body = not is_head and head.status not in (204, 304)
+        if head.body_bytes == UNTIL_CLOSE:
+            return cls(((b"Connection", b"close"),), -1 if has_body else 0, has_body, True)
+        if head.body_bytes == CHUNKED:
+            return cls(((b"Transfer-Encoding", b"chunked"),), -1 if has_body else 0, False, True)
         announced = field_of(head.fields, b"content-length")
         length = head.body_bytes if head.body_bytes >= 0 else -1 if announced is None else int(announced)
-        return cls(length, head.body_bytes == UNTIL_CLOSE, True)
+        fields: Fields = ((b"Content-Length", b"%d" % length),) if head.body_bytes >= 0 else ()
+        return cls(fields, length if has_body else 0, False, True)
 
-    def end(self) -> Literal["end", "short", "long"]:
-        if not self.has_head:
-            return "short"
-        if self.length >= 0 and self.body_bytes != self.length:
-            return "short" if self.body_bytes < self.length else "long"
-        return "end"
+    def clipped(self, data: bytes) -> bytes:
+        """What of this piece belongs to the body."""
+        if self.left_bytes < 0:
+            return data
+        data = data[: self.left_bytes]
+        self.left_bytes -= len(data)
+        return data
 
-    def closed(self) -> Literal["end", "short", "long"]:
+    def end(self) -> Literal["end", "short"]:
+        return "short" if not self.has_head or self.left_bytes > 0 else "end"
+
+    def closed(self) -> Literal["end", "short"]:
         """When the connection was closed in order."""
-        if self.is_until_close or (self.has_head and 0 <= self.length <= self.body_bytes):
-            return self.end()
-        return "short"
+        return "end" if self.has_head and (self.is_until_close or self.left_bytes == 0) else "short"
 
 
 def _paced(step: Events) -> Iterator[tuple[float, bytes]]:

@@ -104,7 +104,15 @@ def test_header_guards_are_unique() -> None:
     ],
 )
 def test_the_gate_sees_a_breach(tmp_path: Path, inside: str, line: str, why: str) -> None:
-    for header in ("net/sock.h", "tls/link.h", "pool/pool.h", "pool/pool_internal.h", "py/state.h", "conn/conn.h", "upstream/peer.h"):
+    for header in (
+        "net/sock.h",
+        "tls/link.h",
+        "pool/pool.h",
+        "pool/pool_internal.h",
+        "py/state.h",
+        "conn/conn.h",
+        "upstream/peer.h",
+    ):
         (tmp_path / header).parent.mkdir(exist_ok=True)
         (tmp_path / header).touch()
     (tmp_path / inside).parent.mkdir(exist_ok=True)

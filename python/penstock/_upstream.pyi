@@ -37,7 +37,8 @@ Step = tuple[Any, ...]
 #       `count` pieces in turn, from `pieces` again and again. per_s 0: as fast as the peer takes them, else at
 #       start + i / per_s (absolute schedule), each moved by at most jitter / per_s by a generator of that seed.
 #       stamps: (piece_index, offset, kind): "seq" or "ns": 20 ASCII digits at `offset` of the piece are overwritten
-#       when it is sent: the event's number from 0, or CLOCK_MONOTONIC in ns
+#       when it is sent: the event's number in its response from 0 (it goes on in a later "events"), or
+#       CLOCK_MONOTONIC in ns
 #   ("trailers", fields)
 #       ends the response
 #   ("end",)
@@ -93,8 +94,8 @@ class Server:
         {"number", "connection", "stream" (0 in HTTP/1.1), "protocol" (b"HTTP/1.1", b"HTTP/2"), "port", "is_tls",
         "method", "target", "headers" [(name, value)] (HTTP/2: also ":authority" and ":scheme"), "body" (b"" until it is
         over), "body_bytes" (all of it), "rule" (-1 = none), "attempt" (the n-th, from 1, for which its rule held),
-        "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns", "aborted_ns" (the peer left or reset),
-        "sent_events"}; moments are CLOCK_MONOTONIC, 0 = not yet."""
+        "status" (of the final head sent, 0 = not yet), "arrived_ns", "body_ns", "answered_ns" (head sent), "done_ns",
+        "aborted_ns" (the peer left or reset), "sent_events"}; moments are CLOCK_MONOTONIC, 0 = not yet."""
     def wait(self, records: int, timeout_s: float, /) -> bool:
         """Until so many requests have come (GIL released); False when the time ran out."""
     def wait_done(self, number: int, timeout_s: float, /) -> bool:

@@ -17,7 +17,7 @@ static enum ps_status step_head(struct up_h1 *h, const struct up_head *head)
 {
     h->frame = h->is_head ? UP_FRAME_NONE : head->frame;
     h->length = head->length;
-    up_run_tell_head(&h->run);
+    up_run_tell_head(&h->run, head->status);
     enum ps_status st = put_head(h, head, h->closes && !head->closes);
     h->closes = h->closes || (head->closes && !(h->is_head && head->frame == UP_FRAME_CLOSE));
     return st;

@@ -82,7 +82,7 @@ static void step_head(struct up_h2_stream *s, const struct up_step *step)
     bool is_whole = s->is_head || head->frame == UP_FRAME_NONE || step[1].kind == UP_END;
     s->is_ended = is_whole;
     s->has_source = !is_whole;
-    up_run_tell_head(&s->run);
+    up_run_tell_head(&s->run, head->status);
     next_step(s);
     if (nghttp2_submit_response(s->h2->session, s->id, head->nv, head->nv_n, is_whole ? NULL : &source) != 0)
         reset_stream(s, NGHTTP2_INTERNAL_ERROR);

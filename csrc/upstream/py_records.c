@@ -51,7 +51,8 @@ static bool put_progress(PyObject *d, const struct up_progress *p)
 {
     return put(d, "body", bytes_object(ps_bytes_of(p->body, p->body_n))) &&
            put_count(d, "body_bytes", p->body_bytes) && put(d, "rule", PyLong_FromLong(p->rule)) &&
-           put_count(d, "attempt", p->attempt) && put_count(d, "arrived_ns", p->arrived_ns) &&
+           put_count(d, "attempt", p->attempt) && put_count(d, "status", (uint64_t)p->status) &&
+           put_count(d, "arrived_ns", p->arrived_ns) &&
            put_count(d, "body_ns", p->body_ns) && put_count(d, "answered_ns", p->answered_ns) &&
            put_count(d, "done_ns", p->done_ns) && put_count(d, "aborted_ns", p->aborted_ns) &&
            put_count(d, "sent_events", p->sent_events);

@@ -154,11 +154,12 @@ void up_log_body(struct up_log *log, struct up_record *rec, struct up_request *r
     uv_mutex_unlock(&log->lock);
 }
 
-void up_log_answered(struct up_log *log, struct up_record *rec, uint64_t now_ns)
+void up_log_answered(struct up_log *log, struct up_record *rec, int status, uint64_t now_ns)
 {
     if (rec == NULL)
         return;
     uv_mutex_lock(&log->lock);
+    rec->progress.status = status;
     rec->progress.answered_ns = now_ns;
     uv_mutex_unlock(&log->lock);
 }

@@ -22,6 +22,7 @@ struct up_origin {
 struct up_progress {
     int32_t rule; /* -1: none */
     uint64_t attempt;
+    int status; /* of the final head; 0: not yet */
     uint64_t arrived_ns, body_ns, answered_ns, done_ns, aborted_ns;
     uint64_t sent_events;
     uint64_t body_bytes;
@@ -71,7 +72,7 @@ struct up_record *up_log_arrive(struct up_log *log, const struct up_request *r,
 void up_log_chosen(struct up_log *log, struct up_record *rec, int32_t rule, uint64_t attempt);
 /* Takes the body out of `r`. */
 void up_log_body(struct up_log *log, struct up_record *rec, struct up_request *r, uint64_t now_ns);
-void up_log_answered(struct up_log *log, struct up_record *rec, uint64_t now_ns);
+void up_log_answered(struct up_log *log, struct up_record *rec, int status, uint64_t now_ns);
 void up_log_events(struct up_log *log, struct up_record *rec, uint64_t n);
 /* The last word on a request, done or aborted; drops the caller's reference. */
 void up_log_over(struct up_log *log, struct up_record *rec, bool is_aborted, uint64_t now_ns);

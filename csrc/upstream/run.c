@@ -51,10 +51,10 @@ void up_run_end(struct up_run *r, bool is_aborted)
     *r = (struct up_run){.log = r->log, .pace = r->pace, .alarm.ring = r->alarm.ring};
 }
 
-void up_run_tell_head(struct up_run *r)
+void up_run_tell_head(struct up_run *r, int status)
 {
     if (r->record != NULL)
-        up_log_answered(r->log, r->record, uv_hrtime());
+        up_log_answered(r->log, r->record, status, uv_hrtime());
 }
 
 void up_run_tell_events(struct up_run *r)
@@ -117,7 +117,7 @@ static const struct up_piece *stamp(struct up_run *r, const struct up_events *e,
             memcpy(r->stamped, p->framed, p->framed_n);
         has_any = true;
         if (r->at == 0)
-            put_digits(r->stamped + p->data_at + s->at, s->is_ns ? uv_hrtime() : r->event_i);
+            put_digits(r->stamped + p->data_at + s->at, s->is_ns ? uv_hrtime() : r->before_n + r->event_i);
     }
     return has_any ? copy : p;
 }
@@ -145,6 +145,7 @@ static enum up_supply supply_event(struct up_run *r, bool is_framed, struct ps_b
         return UP_SUPPLY_NOMEM;
     if (r->event_i >= e->count) {
         up_run_tell_events(r);
+        r->before_n += r->event_i;
         r->event_i = r->told_i = 0;
         up_run_next_step(r);
         return UP_SUPPLY_OVER;

@@ -21,7 +21,8 @@ struct up_run {
     bool is_begun_step;         /* of `step`: its clock runs */
     bool has_raw;               /* something was sent outside of all framing */
     size_t at;                  /* bytes of the current piece that are out */
-    uint64_t event_i;
+    uint64_t before_n;          /* events of earlier steps: numbers go on through the response */
+    uint64_t event_i;           /* of this step */
     uint64_t told_i;            /* of these, the events the log knows of */
     uint64_t begun_ns;
     uint64_t due_ns; /* of event_i */
@@ -48,7 +49,7 @@ static inline void up_run_next_step(struct up_run *r)
     r->at = 0;
 }
 
-void up_run_tell_head(struct up_run *r);
+void up_run_tell_head(struct up_run *r, int status);
 
 enum up_supply {
     UP_SUPPLY_PIECE, /* `piece` is to be sent, from `at` on; then up_run_sent() */

@@ -13,9 +13,10 @@ SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries, servers as test peers.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev nginx-light nghttp2-server nghttp2-client curl openssl ca-certificates
-# The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
+# The bridge and the scripted upstream have two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
-            tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
+            tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c \
+            tests/c/test_upstream_h2.c tests/c/test_upstream_server.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 help:

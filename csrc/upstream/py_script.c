@@ -157,8 +157,11 @@ struct up_script *script_of(PyObject *rules)
     for (size_t i = 0; is_good && i < n; i++)
         is_good = put_rule(&s->rules[i], PySequence_Fast_GET_ITEM(fast, (Py_ssize_t)i));
     Py_DECREF(fast);
-    if (is_good && raise_status(up_script_check(s, &why), why))
-        return s;
+    if (is_good) {
+        enum ps_status st = up_script_check(s, &why); /* sets `why` */
+        if (raise_status(st, why))
+            return s;
+    }
     up_script_unref(s);
     return NULL;
 }

@@ -61,3 +61,22 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.startswith("penstock ")
+
+
+def test_what_runs_is_served_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text('[[rule]]\nreply = { sse = ["a"], count = 10, per_s = 50 }\n')
+    command = [*COMMAND, "--script", str(tmp_path / "script.toml")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            with httpx.stream("GET", process.stdout.readline().strip()) as response:
+                came = response.iter_raw()
+                body = next(came)
+                process.send_signal(signal.SIGTERM)
+                body += b"".join(came)
+        except BaseException:
+            process.kill()
+            raise
+        _, err = process.communicate(timeout=30)
+    assert body == b"data: a\n\n" * 10
+    assert (process.returncode, "10 events" in err) == (0, True)

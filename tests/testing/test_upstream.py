@@ -77,6 +77,14 @@ def test_events_in_order_with_their_stamps(path: str) -> None:
     assert all(each is not None and 0 <= each.age_s() < 60 for each in stamps)
 
 
+def test_events_are_numbered_through_the_response() -> None:
+    """Also when a fault has divided them."""
+    rule = on().sse([{"n": 1}, {"n": 2}], count=9, stamped=True).fault(faults.delay_body(0.001, after_events=3))
+    with Upstream(rule, tls=False) as upstream:
+        events = httpx.get(upstream.url()).content.split(b"\n\n")[:-1]
+    assert [stamp.seq for stamp in map(stamp_of, events) if stamp] == list(range(9))
+
+
 def test_rules_by_attempt_times_and_replies() -> None:
     rules = [
         on(path="/a", times=1).answer(500),

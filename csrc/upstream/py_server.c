@@ -27,6 +27,16 @@ static struct up_server *alive(PyObject *self)
     return o->server;
 }
 
+/* The log, also of a server that is closed; but not in the child of a fork, where its lock may be held for ever. */
+static struct up_log *log_of(PyObject *self)
+{
+    ServerObject *o = (ServerObject *)self;
+    if (o->pid == getpid())
+        return &o->server->log;
+    PyErr_SetString(PyExc_ValueError, "the server belongs to the process that made it");
+    return NULL;
+}
+
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"record_limit", "body_limit_bytes", NULL};
@@ -201,33 +211,39 @@ static PyObject *server_goaway(PyObject *self, PyObject *unused)
 static PyObject *server_records(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"since", NULL};
-    ServerObject *o = (ServerObject *)self;
+    struct up_log *log = log_of(self);
     struct up_shot *shots;
     PyObject *since = NULL;
     uint64_t first = 0;
     size_t n;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:records", names, &since) ||
+    if (log == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:records", names, &since) ||
         !count_of(since, "since", UINT64_MAX, &first))
         return NULL;
-    if (up_log_shoot(&o->server->log, first, &shots, &n) != PS_OK)
+    if (up_log_shoot(log, first, &shots, &n) != PS_OK)
         return PyErr_NoMemory();
     PyObject *list = records_list(shots, n);
-    up_log_drop(&o->server->log, shots, n);
+    up_log_drop(log, shots, n);
     return list;
 }
 
 static PyObject *server_stats(PyObject *self, PyObject *unused)
 {
+    struct up_log *log = log_of(self);
     struct up_stats stats;
     (void)unused;
-    up_log_stats(&((ServerObject *)self)->server->log, &stats);
+    if (log == NULL)
+        return NULL;
+    up_log_stats(log, &stats);
     return stats_dict(&stats);
 }
 
 static PyObject *server_clear(PyObject *self, PyObject *unused)
 {
+    struct up_log *log = log_of(self);
     (void)unused;
-    up_log_clear(&((ServerObject *)self)->server->log);
+    if (log == NULL)
+        return NULL;
+    up_log_clear(log);
     Py_RETURN_NONE;
 }
 
@@ -235,6 +251,9 @@ typedef bool (*wait_for)(struct up_log *log, uint64_t n, uint64_t most_ns);
 
 static PyObject *wait_sliced(ServerObject *o, wait_for wait, uint64_t n, double timeout_s)
 {
+    struct up_log *log = log_of((PyObject *)o);
+    if (log == NULL)
+        return NULL;
     if (!(timeout_s >= 0.0))
         timeout_s = 0.0;
     uint64_t end_ns = uv_hrtime() + (uint64_t)((timeout_s < 1e8 ? timeout_s : 1e8) * 1e9);
@@ -242,7 +261,7 @@ static PyObject *wait_sliced(ServerObject *o, wait_for wait, uint64_t n, double 
         uint64_t now_ns = uv_hrtime(), left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
         bool held;
         Py_BEGIN_ALLOW_THREADS
-        held = wait(&o->server->log, n, left_ns < WAIT_SLICE_NS ? left_ns : WAIT_SLICE_NS);
+        held = wait(log, n, left_ns < WAIT_SLICE_NS ? left_ns : WAIT_SLICE_NS);
         Py_END_ALLOW_THREADS
         if (PyErr_CheckSignals() < 0)
             return NULL;

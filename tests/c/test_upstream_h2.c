@@ -386,10 +386,39 @@ static void test_bad_clients(void)
     rig_stop(&r);
 }
 
+/* Whatever is refused, the stream or the connection ends. */
+static enum ps_status serve_with_little_memory(void)
+{
+    struct up_server *server;
+    struct client c;
+    int port;
+    struct up_listener_settings at = {.host = "127.0.0.1", .max_streams = 100};
+    enum ps_status st = up_server_start(&server, 10, 100, NULL);
+    if (st != PS_OK)
+        return st;
+    st = up_server_listen(server, &at, &port, NULL);
+    if (st == PS_OK) {
+        client_open(&c, port, NULL);
+        client_ask(&c, "POST", "/x", true);
+        client_ask(&c, "GET", "/y", false);
+        while (c.closed_n < 2 && client_turn(&c))
+            ;
+        client_close(&c);
+    }
+    up_server_stop(server);
+    up_server_free(server);
+    return st;
+}
+
+static void test_memory(void)
+{
+    t_each_alloc(serve_with_little_memory);
+}
+
 static const struct t_test tests[] = {
     {"answers", test_answers},     {"answers_over_tls", test_answers_over_tls},
     {"goaways", test_goaways},     {"connection_steps", test_connection_steps},
-    {"bad_clients", test_bad_clients},
+    {"bad_clients", test_bad_clients}, {"memory", test_memory},
 };
 
 T_MAIN(tests)

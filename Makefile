@@ -13,10 +13,11 @@ SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries; and servers as test peers.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates
-PEERS  := nginx-light nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs
-# The bridge is the one room with two threads; the engine and the IO thread's rooms are under ASan.
+PEERS  := curl nginx-light nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs
+# The bridge and the scripted upstream have two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
-            tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c)))
+            tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c \
+            tests/c/test_upstream_h2.c tests/c/test_upstream_server.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 help:

@@ -1,4 +1,4 @@
-"""Build penstock._core from csrc/. Everything else about the package is in pyproject.toml.
+"""Build penstock._core and penstock._upstream from csrc/. Everything else about the package is in pyproject.toml.
 
 Environment:
     PENSTOCK_DEBUG=1                  -O1, assertions on, threads checked at every entry (PS_DEBUG)
@@ -24,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 ROOMS = ("base", "tls", "proto", "net", "conn", "pool", "engine", "bridge", "py")
+UPSTREAM_ROOMS = ("base", "upstream")
 # pkg-config name, oldest version, Debian package, Homebrew formula
 LIBRARIES = (
     ("libuv", "1.44", "libuv1-dev", "libuv"),
@@ -77,7 +78,7 @@ def mode() -> str:
     return "debug" if os.environ.get("PENSTOCK_DEBUG", "0") not in ("", "0") else "release"
 
 
-def core() -> Extension:
+def extension(name: str, rooms: tuple[str, ...]) -> Extension:
     library_compile, library_link = library_flags()
     compile_flags = ["-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"]
     link_flags = list(library_link)
@@ -92,9 +93,9 @@ def core() -> Extension:
         compile_flags += sanitize
         link_flags += sanitize
     return Extension(
-        "penstock._core",
-        sources=sorted(str(source) for room in ROOMS for source in Path("csrc", room).glob("*.c")),
-        depends=sorted(str(header) for room in ROOMS for header in Path("csrc", room).glob("*.h")),
+        name,
+        sources=sorted(str(source) for room in rooms for source in Path("csrc", room).glob("*.c")),
+        depends=sorted(str(header) for room in rooms for header in Path("csrc", room).glob("*.h")),
         include_dirs=["csrc"],
         extra_compile_args=compile_flags + library_compile,
         extra_link_args=link_flags,
@@ -149,4 +150,7 @@ class BuildExt(build_ext):
         return [str(obj) for obj in objects]
 
 
-setup(ext_modules=[core()], cmdclass={"build_ext": BuildExt})
+setup(
+    ext_modules=[extension("penstock._core", ROOMS), extension("penstock._upstream", UPSTREAM_ROOMS)],
+    cmdclass={"build_ext": BuildExt},
+)

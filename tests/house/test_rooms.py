@@ -26,8 +26,8 @@ DOORS = {
 FENCES = {
     "Python.h": ("py/", "upstream/py"),
     "structmember.h": ("py/", "upstream/py"),
-    "openssl/": ("tls/",),
-    "nghttp2/": ("proto/h2", "upstream/"),
+    "openssl/": ("tls/", "upstream/tls_"),
+    "nghttp2/": ("proto/h2", "upstream/h2_", "upstream/program.h"),
     "uv.h": ("net/", "engine/", "bridge/", "upstream/"),
 }
 # headers of one room's own files: not for other rooms
@@ -95,12 +95,24 @@ def test_header_guards_are_unique() -> None:
         ("conn/pump.c", "#  include <openssl/ssl.h>", "belongs to tls/"),
         ("proto/h1.c", "#include <nghttp2/nghttp2.h>", "belongs to proto/h2"),
         ("pool/pool.c", "#include <uv.h>", "belongs to net/"),
+        ("upstream/peer.c", '#include "conn/conn.h"', "upstream must not know conn"),
+        ("upstream/server.c", "#include <Python.h>", "belongs to py/, upstream/py"),
+        ("upstream/peer.c", "#include <openssl/ssl.h>", "belongs to tls/, upstream/tls_"),
+        ("net/sock.c", '#include "upstream/peer.h"', "net must not know upstream"),
         ("py/state.c", '#include "py/gone.h"', "does not exist"),
         ("conn/pump.c", '#include "conn.h"', "does not name its room"),
     ],
 )
 def test_the_gate_sees_a_breach(tmp_path: Path, inside: str, line: str, why: str) -> None:
-    for header in ("net/sock.h", "tls/link.h", "pool/pool.h", "pool/pool_internal.h", "py/state.h", "conn/conn.h"):
+    for header in (
+        "net/sock.h",
+        "tls/link.h",
+        "pool/pool.h",
+        "pool/pool_internal.h",
+        "py/state.h",
+        "conn/conn.h",
+        "upstream/peer.h",
+    ):
         (tmp_path / header).parent.mkdir(exist_ok=True)
         (tmp_path / header).touch()
     (tmp_path / inside).parent.mkdir(exist_ok=True)

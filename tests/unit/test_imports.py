@@ -22,6 +22,13 @@ def test_no_other_client_is_imported() -> None:
     assert run(code) == "[]"
 
 
+def test_the_test_tools_load_nothing_heavy() -> None:
+    others = "{'httpx', 'httpx2', 'openai', 'anthropic', 'trustme', 'yaml', 'cryptography', 'pytest'}"
+    code = "import sys, penstock; print(any('testing' in name for name in sys.modules if 'penstock' in name)); "
+    code += f"from penstock.testing import *; print(sorted({others} & set(sys.modules)))"
+    assert run(code).split("\n") == ["False", "[]"]
+
+
 def test_importing_and_making_a_transport_starts_no_thread() -> None:
     code = "import threading, penstock, os; t = penstock.Transport(); print(len(os.listdir('/proc/self/task')), t)"
     if not Path("/proc/self/task").exists():

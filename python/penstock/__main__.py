@@ -1,0 +1,27 @@
+"""The command line: `penstock COMMAND`, or `python -m penstock COMMAND`. Each command imports what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import penstock
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    from penstock.testing import cli as upstream
+
+    parser = argparse.ArgumentParser(prog="penstock", description=penstock.__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"penstock {penstock.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    scripted = commands.add_parser("upstream", help="a scripted HTTP server", description=upstream.__doc__)
+    upstream.add_arguments(scripted)
+    scripted.set_defaults(run=upstream.run)
+    options = parser.parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

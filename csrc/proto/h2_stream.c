@@ -145,9 +145,11 @@ void h2_stream_fail(struct ps_h2 *h, struct h2_stream *s, enum ps_status st, uin
     va_end(ap);
 }
 
+/* A peer that floods one stream gets no others: what it has sent already would be held against them. */
 void h2_stream_cut(struct ps_h2 *h, struct h2_stream *s, enum ps_status st, uint32_t code,
                    const char *fmt, ...)
 {
+    h->is_retired = h->is_retired || code == NGHTTP2_ENHANCE_YOUR_CALM;
     submit_reset(h, s->id, code);
     va_list ap;
     va_start(ap, fmt);

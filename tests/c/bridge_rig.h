@@ -224,6 +224,8 @@ static inline void count_over(struct ps_exchange *x)
         refused_n++;
     else
         failed_n += st != PS_OK;
+    if (st != PS_OK && failed_n == 1) /* so that a failed check below says why */
+        fprintf(stderr, "first failure: %s\n", x->news.err.text);
 }
 
 static inline void *ask_many(void *arg)

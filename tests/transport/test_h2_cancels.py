@@ -106,5 +106,7 @@ async def test_too_many_cancels_in_a_row_retire_the_connection() -> None:
             await fine(transport, peer, "/after")
             await nothing_left(transport, peer)
             assert len(peer.seen) > 1
-            peer.wait_for(lambda: all(talk.link.seen.end or all(a.is_over for a in talk.requests) for talk in peer.talks))
+            peer.wait_for(
+                lambda: all(talk.link.seen.end or all(a.is_over for a in talk.requests) for talk in peer.talks)
+            )
             assert all(len(talk.resets()) <= 160 for talk in peer.talks)

@@ -12,6 +12,8 @@ void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w)
         return;
     o->h1_only = true;
     o->speaks = PS_SPEAKS_UNKNOWN;
+    if (o->conns_n == 0) /* it may rest */
+        return;
     o->conns_n++; /* so that it is not freed with its last connection meanwhile */
     while (!ps_list_empty(&o->shared))
         conn_retire(PS_ITEM(ps_list_first(&o->shared), struct ps_conn, node));
@@ -19,6 +21,7 @@ void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w)
         conn_retire(c);
     o->conns_n--;
     origin_release(o);
+    limits_settle(p); /* the places that came free; the origin counted one too many until now */
 }
 
 static void on_open(void *owner, struct ps_conn *c)
@@ -27,13 +30,17 @@ static void on_open(void *owner, struct ps_conn *c)
     struct ps_waiter *w = c->claim;
     c->is_dialing = false;
     o->dials_n--;
+    if (w != NULL)
+        dial_assign(w, NULL); /* it keeps its place: the connection goes to the first in line */
+    if (c->is_h2 && o->h1_only) { /* dialed before that was known; its place is for who waits */
+        conn_retire(c);
+        return;
+    }
     o->speaks = c->is_h2 ? PS_SPEAKS_H2 : PS_SPEAKS_H1;
     if (c->is_h2) {
         ps_node_unlink(&c->node);
         ps_list_push_back(&o->shared, &c->node);
     }
-    if (w != NULL)
-        dial_assign(w, NULL); /* it keeps its place: the connection goes to the first in line */
     conn_offer(o, c);
     limits_settle(o->pool); /* rule 43: those it cannot serve */
 }

@@ -94,6 +94,7 @@ static void note_frames(struct ps_conn *c)
         return;
     if (ps_h2_pong_seen(c->codec))
         c->ping_us = (uv_hrtime() - l->ping_ns) / 1000;
+    c->slot_freed = c->slot_freed || l->is_probing; /* who waits must hear of it, slots or none */
     l->is_pinging = l->is_probing = false;
 }
 

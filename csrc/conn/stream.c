@@ -65,6 +65,7 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     ps_list_push_back(&c->sending, &s->send_node);
     c->streams_n++;
     c->requests_n++;
+    c->slots_n -= c->slots_n > 0;
     await_continue(s);
     if (c->is_h2) {
         ps_h2_tag(c->codec, s->id, s);

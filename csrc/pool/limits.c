@@ -205,7 +205,7 @@ bool must_yield(const struct ps_conn *c)
         return false; /* it goes idle, and limits_evict() sees to the rest */
     const struct ps_waiter *w = first == NULL ? NULL : PS_ITEM(first, struct ps_waiter, node);
     /* A replay stands first: those behind it must not pass it by with this connection for ever. */
-    if (w != NULL && w->fresh && w->dial == NULL && c->requests_n > 0)
+    if (w != NULL && w->fresh && w->dial == NULL && !c->is_h2 && c->requests_n > 0)
         return own->leaving_n == 0 && p->leaving_n == 0;
     if (!is_pool_full(p) || p->leaving_n > 0)
         return false;

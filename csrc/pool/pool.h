@@ -128,7 +128,8 @@ bool ps_pool_is_dialing(const struct ps_waiter *w);
 
 /* Takes a replay from the budget of the waiter's origin; false: it is used up (rule 21). */
 bool ps_pool_take_replay(struct ps_pool *p, const struct ps_waiter *w);
-/* The waiter's origin said HTTP_1_1_REQUIRED: no HTTP/2 from now on, what runs may finish. */
+/* The waiter's origin said HTTP_1_1_REQUIRED: no HTTP/2 from now on, what runs may finish. Tells
+ * waiters. */
 void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w);
 
 /* Refuses new waiters, closes idle connections, lets running requests finish; on_empty may come from

@@ -131,6 +131,8 @@ struct ps_conn {
     struct ps_liveness live;
     uint64_t cancels_left;        /* h2: thousandths of a RST_STREAM that may still go (rule 53) */
     uint64_t cancels_ms;          /* when that was counted */
+    bool is_weary;                /* none was left: it takes no more streams */
+    bool has_doubt;               /* a stream was cut that the peer had ignored */
     bool is_tls;
     bool is_h2;
     bool is_pumping;

@@ -170,6 +170,7 @@ void live_opened(struct ps_conn *c)
 /* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
 void live_doubt(struct ps_conn *c)
 {
+    c->has_doubt = false;
     if (c->state > PS_CONN_DRAIN || c->live.is_pinging)
         return;
     if (c->live.pings_n >= SILENT_PINGS_MAX) { /* as in Go: where none may be asked, none is waited for */

@@ -7,9 +7,14 @@
 size_t ps_conn_free_slots(const struct ps_conn *c)
 {
     if (c->state != PS_CONN_OPEN || c->peer_done || c->write_err.status != PS_OK ||
-        c->is_weary || c->live.is_probing)
+        c->is_weary || c->target.is_wary || c->live.is_probing)
         return 0;
     return ps_codec_free_slots(c->codec);
+}
+
+bool ps_conn_takes_none(const struct ps_conn *c)
+{
+    return c->is_h2 && c->state == PS_CONN_OPEN && ps_h2_takes_none(c->codec);
 }
 
 bool ps_conn_is_stale(const struct ps_conn *c)

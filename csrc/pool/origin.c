@@ -162,7 +162,22 @@ bool origin_is_probing(const struct ps_origin *o)
         if (PS_ITEM(n, struct ps_conn, node)->live.is_probing)
             return true;
     }
+    for (struct ps_node *n = ps_list_first(&o->shared); n; n = ps_list_next(&o->shared, n)) {
+        if (PS_ITEM(n, struct ps_conn, node)->target.is_wary)
+            return true;
+    }
     return false;
+}
+
+size_t origin_shut_n(const struct ps_origin *o)
+{
+    const struct ps_list *lists[] = {&o->shared, &o->idle};
+    size_t shut_n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        for (struct ps_node *n = ps_list_first(lists[i]); n; n = ps_list_next(lists[i], n))
+            shut_n += ps_conn_takes_none(PS_ITEM(n, struct ps_conn, node));
+    }
+    return shut_n;
 }
 
 bool origin_has_h2(const struct ps_origin *o)

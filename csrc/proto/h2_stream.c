@@ -26,6 +26,12 @@ size_t ps_h2_slots(const struct ps_h2 *h)
     return used_n < limit_n ? limit_n - used_n : 0;
 }
 
+bool ps_h2_takes_none(const struct ps_codec *c)
+{
+    return nghttp2_session_get_remote_settings(ps_h2_of_const(c)->session,
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) == 0;
+}
+
 static struct h2_stream *find_in(const struct ps_list *l, uint32_t id)
 {
     for (struct ps_node *n = ps_list_first(l); n != NULL; n = ps_list_next(l, n)) {

@@ -253,7 +253,7 @@ void ps_h2_fit_fresh(struct ps_h2 *h)
     size_t over_n = h->live_n > limit_n ? h->live_n - limit_n : 0;
     while (over_n > 0 && !ps_list_empty(&h->fresh)) {
         struct ps_node *last = h->fresh.head.prev;
-        h2_stream_cut(h, PS_ITEM(last, struct h2_stream, node), PS_CLOSED, NGHTTP2_CANCEL,
+        h2_stream_cut(h, PS_ITEM(last, struct h2_stream, node), PS_CLOSED, NGHTTP2_REFUSED_STREAM,
                       "the peer lowered its stream limit to %zu before the request was sent",
                       limit_n);
         over_n--;

@@ -103,6 +103,24 @@ static void a_limit_of_zero_costs_one_try(struct world *w)
     }
 }
 
+/* The first request of a connection meets a limit of zero before it was sent: nobody turned it away. */
+static void the_first_request_meets_a_limit_of_zero(struct world *w)
+{
+    static const uint8_t none[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0};
+    struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.max_streams = 3});
+    struct ask *a = world_ask(w, p);
+    UNTIL(w, a->is_done || conn_of(a) != NULL);
+    struct ps_conn *conn = conn_of(a);
+    if (conn == NULL)
+        return;
+    WANT(!ps_h2_is_sent(conn->codec, a->call.stream.id)); /* it is flushed before the next poll */
+    conn_sock_ops.on_read(conn, ps_bytes_of(none, sizeof none));
+    ps_conn_close(conn, NULL); /* the peer knows nothing of these SETTINGS */
+    UNTIL(w, a->is_done);
+    WANT(is_ok(a));
+    WANT_EQ(a->call.timings.attempts_n, 2);
+}
+
 /* -- those who would rather have another connection -- */
 
 /* Refused on one, with the other full: what comes free first is his, or others pass him by for ever. */
@@ -161,6 +179,7 @@ static const struct world_test tests[] = {
     {"its_answer_takes_all_its_streams_away", its_answer_takes_all_its_streams_away},
     {"a_limit_is_raised_as_the_last_slots_go", a_limit_is_raised_as_the_last_slots_go},
     {"a_limit_of_zero_costs_one_try", a_limit_of_zero_costs_one_try},
+    {"the_first_request_meets_a_limit_of_zero", the_first_request_meets_a_limit_of_zero},
     {"who_was_refused_is_not_passed_by", who_was_refused_is_not_passed_by},
     {"who_was_refused_makes_do_when_the_dial_fails", who_was_refused_makes_do_when_the_dial_fails},
 };

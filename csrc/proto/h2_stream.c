@@ -81,6 +81,7 @@ void h2_stream_free(struct h2_stream *s)
         return;
     ps_node_unlink(&s->node);
     ps_node_unlink(&s->rest_node);
+    ps_node_unlink(&s->run.node);
     ps_head_free(s->head);
     ps_buf_fini(&s->up.queue);
     ps_free(s);

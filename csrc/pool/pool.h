@@ -81,7 +81,8 @@ struct ps_origin {
     enum ps_speaks speaks;    /* as of the last connection */
     bool h1_only;             /* it said HTTP_1_1_REQUIRED */
     unsigned replay_tokens;   /* five make a replay, each request adds one (rule 21) */
-    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM in a row (rule 20) */
+    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM lately (rule 20) */
+    uint64_t calm_ms;         /* when it last did */
     struct ps_deadline calm;  /* set: no new connection before */
 };
 

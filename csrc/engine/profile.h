@@ -19,6 +19,7 @@ struct ps_profile {
     struct ps_tls_config *tls;        /* one reference; NULL = http only */
     struct ps_tls_sessions *sessions; /* owned */
     size_t upload_bytes;              /* unsent request body held per call */
+    uint64_t gather_ns;               /* how long pieces of a body may wait for others, after a wake-up; 0 = not */
     /* io */
     struct ps_pool pool;
     struct ps_engine *engine;         /* NULL until first used */

@@ -85,6 +85,7 @@ static void read_limits(struct reader *r, struct ps_profile *p)
     c->info_n = number(r, "info_count");
     c->window_bytes = number(r, "buffer_bytes");
     p->upload_bytes = number(r, "upload_bytes");
+    p->gather_ns = number(r, "gather_us") * 1000;
 }
 
 static void read_http2(struct reader *r, struct ps_profile *p)

@@ -27,6 +27,7 @@ class PoolConfig(TypedDict):
     info_count: int  # 1xx heads before the final one
     buffer_bytes: int  # unread response body held per request before reading stops
     upload_bytes: int  # unsent request body held per request before send() must wait
+    gather_us: int  # how long body bytes may wait for others after a wake-up of their loop
     # net
     family: int  # 0 any, 1 IPv4, 2 IPv6
     local_address: str | None

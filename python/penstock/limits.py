@@ -64,6 +64,9 @@ class Limits:
     buffer_bytes                of a response body that is not yet read, before the connection is paused; with
                                 HTTP/2 the stream, at up to four times that for a reader who kept up
     upload_bytes                of a streamed request body that is not yet sent, before its source is paused
+    gather_s                    body bytes that come so soon after a wake-up of their event loop wait for it to pass, so
+                                that a hundred streams cost one wake-up and not a hundred; 0 = not at all. A head, a
+                                body's first bytes, its end and large pieces never wait
     body_bytes                  most that read() and request() collect; None = no limit
     """
 
@@ -79,6 +82,7 @@ class Limits:
     info_count: int = 16
     buffer_bytes: int = 1 * MIB
     upload_bytes: int = 256 * KIB
+    gather_s: float = 0.001
     body_bytes: int | None = 256 * MIB
 
     def __post_init__(self) -> None:
@@ -94,6 +98,7 @@ class Limits:
         check.count("info_count", self.info_count)
         check.count("buffer_bytes", self.buffer_bytes, least=4 * KIB, most=1024 * MIB)
         check.count("upload_bytes", self.upload_bytes, least=4 * KIB, most=1024 * MIB)
+        check.seconds("gather_s", self.gather_s, most_s=1.0)
         if self.body_bytes is not None:
             check.count("body_bytes", self.body_bytes, least=1, most=2**62)
 
@@ -112,4 +117,5 @@ class Limits:
             "info_count": self.info_count,
             "buffer_bytes": self.buffer_bytes,
             "upload_bytes": self.upload_bytes,
+            "gather_us": round(self.gather_s * 1e6),
         }

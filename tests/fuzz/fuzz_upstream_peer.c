@@ -47,7 +47,7 @@ static void add_stream(struct up_program *p)
     rig_head(p, 103, 0);
     p->steps[p->n - 1].kind = UP_INFO;
     rig_head(p, 200, UP_BODY_CHUNKED);
-    rig_events(p, "data: 00000000000000000000\n\n", 2000, 0, true);
+    rig_events(p, "data: 00000000000000000000\n\n", 100, 0, true);
     T_EQ(up_head_set_trailers(&up_program_add(p, UP_TRAILERS)->as.head, sum, 1), PS_OK);
 }
 

@@ -12,7 +12,8 @@ SCRIPT = """
     from tests.leaks.held import check_repeats
 
     is_tls, ends = sys.argv[1] == "tls", sys.argv[2]
-    rules = [on(path="/").answer(body="hello"), on(path="/paced").sse([{"n": 1}], count=10**6, per_s=1000, stamped=True)]
+    paced = on(path="/paced").sse([{"n": 1}], count=10**6, per_s=1000, stamped=True)
+    rules = [on(path="/").answer(body="hello"), paced]
 
     def once():
         with Upstream(*rules, tls=is_tls) as upstream:

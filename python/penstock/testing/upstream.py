@@ -53,7 +53,7 @@ class Upstream(Scripted):
     host       address to listen on
     record_limit, body_limit_bytes  requests kept in full, and how much of each body; the rest is counted
 
-    ScriptError for a script that cannot be, OSError when it cannot listen, MissingExtra for TLS without trustme.
+    ScriptError for a script that cannot be, OSError when it cannot listen.
     """
 
     def __init__(

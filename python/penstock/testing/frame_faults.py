@@ -44,6 +44,9 @@ def goaway(
     the last, and the connection ends. before: it names the stream before, so this one was not processed, and the
     connection ends. HTTP/1.1: an answer as always, or the end of the connection."""
 
+    if kind not in ("graceful", "immediate", "before"):
+        raise ScriptError(f"a goaway is graceful, immediate or before, not {kind!r}")
+
     def change(reply: Reply) -> Reply:
         if kind == "before":
             return replace(reply, steps=(Goaway(code, "before"), Cut("fin")))

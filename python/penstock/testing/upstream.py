@@ -182,7 +182,8 @@ class Upstream(Scripted):
         if number < 0:
             number += len(self.requests)
         if not self._server.wait_done(number, timeout_s):
-            raise TimeoutError(f"request {number} is still running after {timeout_s:g} s")
+            state = "is still running after" if number < len(self.requests) else "has not come within"
+            raise TimeoutError(f"request {number} {state} {timeout_s:g} s")
         return self.requests[number]
 
     async def wait_for_async(self, requests: int = 1, *, timeout_s: float = WAIT_S) -> list[Request]:

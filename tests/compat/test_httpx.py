@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from penstock import TLS, Limits, Network, errors
-from penstock.adapters._httpx_family import ERROR_NAMES, limits_of, retry_delays, tls_of
+from penstock.adapters._httpx.errors import ERROR_NAMES
+from penstock.adapters._httpx.settings import NO_LIMIT, limits_of, retry_delays, tls_of
 from penstock.errors import ConfigError
 from tests.compat.within import run
 from tests.transport.certs import Authority
@@ -334,7 +335,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
         return submit(*args, **kwargs)
 
     monkeypatch.setattr(transport.transport, "submit", counting)
-    monkeypatch.setattr("penstock.adapters._httpx_family.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("penstock.adapters._httpx.settings.FIRST_RETRY_S", 0.001)
 
     async def ask() -> None:
         async with library.module.AsyncClient(transport=transport) as client:
@@ -350,7 +351,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
     [
         ({"http1": False, "http2": False}, "http1=False"),
         ({"proxy": "http://p"}, "proxy="),
-        ({"socket_options": []}, "socket_options"),
+        ({"socket_options": [(1, 2)]}, "a socket option is"),
         ({"tls": TLS(), "verify": False}, "tls= replaces"),
         ({"network": Network(), "uds": "/x"}, "network= replaces"),
         ({"verify": "/nowhere.pem"}, "cannot be read"),
@@ -369,7 +370,10 @@ def test_limits_are_translated(library: Library) -> None:
     assert limits_of(given := Limits(max_waiting=3)) is given
     made = limits_of(module.Limits(max_connections=7, keepalive_expiry=3))
     assert made == Limits(max_connections=7, max_connections_per_origin=7, idle_s=3)
-    assert limits_of(module.Limits(max_keepalive_connections=0)) == Limits(idle_s=0.0)
+    made = limits_of(module.Limits(max_keepalive_connections=0, keepalive_expiry=None))
+    assert made == Limits(
+        max_connections=NO_LIMIT, max_connections_per_origin=NO_LIMIT, max_idle_connections=0, idle_s=1e9
+    )
     assert repr(library.adapter.AsyncTransport()).startswith(f"<{library.name} AsyncTransport on <Transport new")
 
 

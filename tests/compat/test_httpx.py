@@ -7,7 +7,6 @@ import re
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from penstock import TLS, Limits, Network, errors
 from penstock.adapters._httpx.errors import ERROR_NAMES
 from penstock.adapters._httpx.settings import NO_LIMIT, limits_of, retry_delays, tls_of
 from penstock.errors import ConfigError
+from tests.compat.httpx_library import Library
 from tests.compat.within import run
 from tests.transport.certs import Authority
 from tests.transport.raw_peer import (
@@ -35,26 +35,6 @@ from tests.transport.raw_peer import (
 
 ECHO = Forever([ReadHead(), ReadBody(), answer(b"hello", b"X-A: 1", b"X-A: 2")])
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-class Library:
-    """One of the two, with the adapter for it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.module: Any = import_module(name)
-        self.adapter: Any = import_module(f"penstock.adapters.{name}")
-
-    def client(self, **settings: Any) -> Any:
-        return self.module.AsyncClient(transport=self.adapter.AsyncTransport(**settings))
-
-    def sync_client(self, **settings: Any) -> Any:
-        return self.module.Client(transport=self.adapter.SyncTransport(**settings))
-
-
-@pytest.fixture(params=["httpx", "httpx2"])
-def library(request: pytest.FixtureRequest) -> Library:
-    return Library(request.param)
 
 
 def test_a_request_and_its_response(library: Library) -> None:

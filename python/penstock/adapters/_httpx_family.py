@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from penstock import errors
 from penstock.adapters._httpx import settings
 from penstock.adapters._httpx.bodies import AsyncBodyCore, SyncBodyCore
-from penstock.adapters._httpx.detour import Detour, is_for_the_library
+from penstock.adapters._httpx.detour import CONNECTS, Detour, is_upgrade
 from penstock.adapters._httpx.errors import class_for
 from penstock.adapters._httpx.stream import NetworkStream
 from penstock.adapters._httpx.trace import Trace
@@ -178,12 +178,14 @@ class AsyncCore(Core):
 
     async def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
         """One request of the library's kind and its response."""
+        if request.method in CONNECTS:
+            return await family.detour(self.detour, "Async").handle_async_request(request)
         asked = family.asked(request)
         trace = family.trace(request)
         try:
             response = await self._send(asked)
         except errors.PenstockError as err:
-            if isinstance(err, errors.InvalidRequest) and is_for_the_library(*asked[:3]):
+            if isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
                 return await family.detour(self.detour, "Async").handle_async_request(request)
             made = family.error(err, request)
             if trace is not None:
@@ -228,12 +230,14 @@ class SyncCore(Core):
 
     def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
         """One request of the library's kind and its response."""
+        if request.method in CONNECTS:
+            return family.detour(self.detour, "").handle_request(request)
         asked = family.asked(request)
         trace = family.trace(request)
         try:
             response = self._send(asked)
         except errors.PenstockError as err:
-            if isinstance(err, errors.InvalidRequest) and is_for_the_library(*asked[:3]):
+            if isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
                 return family.detour(self.detour, "").handle_request(request)
             made = family.error(err, request)
             if trace is not None:

@@ -1,8 +1,8 @@
 """Upgrades (WebSocket) and CONNECT: they want the connection for themselves, which the engine does not give away, so
 the library's own transport makes them, with the same settings, a connection each.
 
-Which requests: `Upgrade` among the fields, the method CONNECT, the schemes ws and wss. They are looked for only after
-the engine has refused the request, so that others do not pay for it.
+Which requests: the method CONNECT, the schemes ws and wss, `Upgrade` among the fields. The last two are looked for only
+after the engine has refused the request, so that others do not pay for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from penstock.errors import ConfigError
 from penstock.network import Network
 from penstock.tls import TLS
 
-# of TLS, besides what `verify` and `cert` of the library say
+CONNECTS = ("CONNECT", b"CONNECT")
 PLAIN = TLS()
 UNKNOWN = ("ciphersuites", "groups", "security_level", "crl_check", "x509_strict", "partial_chain")
 
@@ -52,10 +52,8 @@ class Detour:
         )
 
 
-def is_for_the_library(method: str | bytes, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    if method in ("CONNECT", b"CONNECT") or url.startswith((b"ws://", b"wss://")):
-        return True
-    return any(name.lower() == b"upgrade" for name, _ in headers)
+def is_upgrade(url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return url.startswith((b"ws://", b"wss://")) or any(name.lower() == b"upgrade" for name, _ in headers)
 
 
 def context_of(tls: TLS, env: Mapping[str, str]) -> ssl.SSLContext:

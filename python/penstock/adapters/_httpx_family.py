@@ -203,6 +203,15 @@ class AsyncCore(Core):
             raise
 
     async def _send(self, asked: Asked) -> Response:
+        try:
+            return await self._attempt(asked)
+        except errors.InvalidHeader:
+            kept = settings.end_to_end(asked[2])
+            if len(kept) == len(asked[2]):
+                raise
+        return await self._attempt((*asked[:2], kept, *asked[3:]))
+
+    async def _attempt(self, asked: Asked) -> Response:
         for pause_s in settings.retry_delays(self.retries):
             try:
                 return await self._send_once(asked)
@@ -255,6 +264,15 @@ class SyncCore(Core):
             raise
 
     def _send(self, asked: Asked) -> SyncResponse:
+        try:
+            return self._attempt(asked)
+        except errors.InvalidHeader:
+            kept = settings.end_to_end(asked[2])
+            if len(kept) == len(asked[2]):
+                raise
+        return self._attempt((*asked[:2], kept, *asked[3:]))
+
+    def _attempt(self, asked: Asked) -> SyncResponse:
         for pause_s in settings.retry_delays(self.retries):
             try:
                 return self._send_once(asked)

@@ -19,7 +19,7 @@ ERROR_NAMES: dict[type[errors.PenstockError], str] = {
     errors.NetworkError: "NetworkError",
     errors.Disconnected: "RemoteProtocolError",
     errors.ProtocolError: "RemoteProtocolError",
-    errors.UnsupportedScheme: "UnsupportedProtocol",
+    errors.InvalidURL: "UnsupportedProtocol",  # the library has checked all but scheme and host
     errors.InvalidRequest: "LocalProtocolError",
     errors.BodyMismatch: "LocalProtocolError",
     errors.RequestCancelled: "ReadError",

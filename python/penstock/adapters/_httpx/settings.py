@@ -17,6 +17,7 @@ from penstock.tls import TLS
 
 FIRST_RETRY_S = 0.5
 NO_LIMIT = 2**31 - 1
+HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"http2-settings")
 
 
 def limits_of(given: Any) -> Limits | None:
@@ -49,6 +50,18 @@ def network_of(uds: str | None, local_address: str | None, socket_options: Itera
     """From httpx's `uds`, `local_address` and `socket_options`."""
     options = tuple(tuple(each) for each in socket_options or ())
     return Network(uds=uds, local_address=local_address, socket_options=options)
+
+
+def end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Without the fields about the connection, which is the engine's own affair (RFC 9110 7.6.1). `Upgrade` stays: it
+    asks for what only another transport can give."""
+    return [(name, value) for name, value in headers if not _is_of_connection(name.lower(), value.strip().lower())]
+
+
+def _is_of_connection(name: bytes, value: bytes) -> bool:
+    if name == b"connection":
+        return value not in (b"close", b"keep-alive")
+    return name in HOP_BY_HOP or (name == b"te" and value != b"trailers")
 
 
 def retry_delays(retries: int) -> Iterator[float]:

@@ -1,5 +1,5 @@
-"""What penstock adds under httpx: CPU per request of httpx.AsyncClient over penstock, less that of httpx.AsyncClient over
-a transport that does nothing. Process CPU, both threads, system calls included.
+"""What penstock adds under httpx: CPU per request of httpx.AsyncClient over penstock, less that of httpx.AsyncClient
+over a transport that does nothing. Process CPU, both threads, system calls included.
 
 python -m bench.overhead [--rounds 5] [--seconds 3] [--concurrency 32]
 
@@ -19,7 +19,7 @@ from bench import scenarios
 from bench.run import OUT, machine, progress, run_client
 
 BASE = "httpx-null"
-PEERS = (BASE, "penstock-httpx", "penstock-httpx-compat", "httpx", "penstock")
+PEERS = (BASE, "httpx-turn", "penstock-httpx", "penstock-httpx-compat", "httpx", "penstock")
 MOST_US = 60.0  # the goal
 
 
@@ -54,9 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for peer in PEERS:
         alone = [row[peer] for row in rounds]
         added = [row[peer] - row[BASE] for row in rounds]
-        print(
-            f"  {peer:24} {median(alone):7.1f}   above {BASE}: {median(added):7.1f} ({min(added):.1f}..{max(added):.1f})"
-        )
+        spread = f"({min(added):.1f}..{max(added):.1f})"
+        print(f"  {peer:24} {median(alone):7.1f}   above {BASE}: {median(added):7.1f} {spread}")
     reached = median(row["penstock-httpx"] - row[BASE] for row in rounds)
     print(f"goal: penstock-httpx at most {MOST_US:g} us above: {'reached' if reached <= MOST_US else 'MISSED'}")
     OUT.mkdir(parents=True, exist_ok=True)

@@ -23,9 +23,10 @@ NAMES = (
     "penstock-h2",
     "penstock-httpx",
     "httpx-null",
+    "httpx-turn",
     "penstock-httpx-compat",
 )
-UNDER_HTTPX = ("httpx-null", "penstock-httpx-compat")  # for overhead.py: no scenario runs them by itself
+UNDER_HTTPX = ("httpx-null", "httpx-turn", "penstock-httpx-compat")  # for overhead.py: no scenario runs them by itself
 EVERY_H1 = tuple(name for name in NAMES if not name.endswith("-h2") and name not in UNDER_HTTPX)
 
 Feed = Callable[[Any], None]  # takes bytes or what bytes() accepts

@@ -28,7 +28,7 @@ class Sink(Protocol):
 
 def fixed_content(content: object) -> Fixed | None:
     """The whole body when it is at hand; None when it is not (or there is none)."""
-    if content is None or isinstance(content, bytes | bytearray | memoryview):
+    if content is None or type(content) is bytes or isinstance(content, bytearray | memoryview | bytes):
         return content
     if isinstance(content, str):
         return content.encode()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
@@ -173,27 +173,71 @@ class Core:
 class AsyncCore(Core):
     body_type: ClassVar[type[Any]]
 
-    async def handle_async_request(self, request: Any) -> Any:
-        return await self.exchange(self.family, self.body_type, request)
+    def handle_async_request(self, request: Any) -> Coroutine[Any, Any, Any]:
+        return self.exchange(self.family, self.body_type, request)
 
     async def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
-        """One request of the library's kind and its response."""
+        """One request of the library's kind and its response. What goes well goes straight through: each coroutine
+        within another would cost every request."""
         if request.method in CONNECTS:
             return await family.detour(self.detour, "Async").handle_async_request(request)
         asked = family.asked(request)
         trace = family.trace(request)
+        response = None
         try:
-            response = await self._send(asked)
-        except errors.PenstockError as err:
-            if isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
-                return await family.detour(self.detour, "Async").handle_async_request(request)
-            made = family.error(err, request)
-            if trace is not None:
-                await trace.atell(trace.failure(err, made))
-            raise made from err
+            response = self.transport.submit(*asked)
+            await response.exchange.wait_head()
+        except BaseException as err:
+            return await self._rescue(family, body_type, request, asked, trace, response, err)
         if trace is not None:
             await self._tell(trace, response)
         return family.respond(response, body_type(response, request, trace))
+
+    async def _rescue(
+        self,
+        family: Any,
+        body_type: type[Any],
+        request: Any,
+        asked: Asked,
+        trace: Trace | None,
+        response: Response | None,
+        err: BaseException,
+    ) -> Any:
+        """After the first attempt failed."""
+        try:
+            response = await self._again(asked, response, err)
+        except errors.PenstockError as final:
+            if isinstance(final, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
+                return await family.detour(self.detour, "Async").handle_async_request(request)
+            made = family.error(final, request)
+            if trace is not None:
+                await trace.atell(trace.failure(final, made))
+            raise made from final
+        if trace is not None:
+            await self._tell(trace, response)
+        return family.respond(response, body_type(response, request, trace))
+
+    async def _again(self, asked: Asked, response: Response | None, err: BaseException) -> Response:
+        """Another attempt, where the caller wants it or a field that is not for the peer was in the way."""
+        if response is not None:
+            await response.aclose()
+            err = response.cause_of(err)
+        if kept := settings.without_connection_fields(err, asked[2]):
+            return await self._send_once((*asked[:2], kept, *asked[3:]))
+        for pause_s in settings.retry_delays(self.retries):
+            if not settings.is_retried(err, asked[3]):
+                break
+            await asyncio.sleep(pause_s)
+            try:
+                return await self._send_once(asked)
+            except errors.PenstockError as again:
+                err = again
+        raise err
+
+    async def _send_once(self, asked: Asked) -> Response:
+        response = self.transport.submit(*asked)
+        await response.wait_head()
+        return response
 
     async def _tell(self, trace: Trace, response: Response) -> None:
         try:
@@ -201,30 +245,6 @@ class AsyncCore(Core):
         except BaseException:
             await response.aclose()
             raise
-
-    async def _send(self, asked: Asked) -> Response:
-        try:
-            return await self._attempt(asked)
-        except errors.InvalidHeader:
-            kept = settings.end_to_end(asked[2])
-            if len(kept) == len(asked[2]):
-                raise
-        return await self._attempt((*asked[:2], kept, *asked[3:]))
-
-    async def _attempt(self, asked: Asked) -> Response:
-        for pause_s in settings.retry_delays(self.retries):
-            try:
-                return await self._send_once(asked)
-            except errors.PenstockError as err:
-                if not settings.is_retried(err, asked[3]):
-                    raise
-                await asyncio.sleep(pause_s)
-        return await self._send_once(asked)
-
-    async def _send_once(self, asked: Asked) -> Response:
-        response = self.transport.submit(*asked)
-        await response.wait_head()
-        return response
 
     async def aclose(self) -> None:
         """Refuses new requests; responses that were handed out go on."""
@@ -256,36 +276,37 @@ class SyncCore(Core):
             self._tell(trace, response)
         return family.respond(response, body_type(response, request, trace))
 
+    def _send(self, asked: Asked) -> SyncResponse:
+        try:
+            return self._send_once(asked)
+        except errors.PenstockError as err:
+            return self._again(asked, err)
+
+    def _again(self, asked: Asked, err: errors.PenstockError) -> SyncResponse:
+        """Another attempt, where the caller wants it or a field that is not for the peer was in the way."""
+        if kept := settings.without_connection_fields(err, asked[2]):
+            return self._send_once((*asked[:2], kept, *asked[3:]))
+        for pause_s in settings.retry_delays(self.retries):
+            if not settings.is_retried(err, asked[3]):
+                break
+            time.sleep(pause_s)
+            try:
+                return self._send_once(asked)
+            except errors.PenstockError as again:
+                err = again
+        raise err
+
+    def _send_once(self, asked: Asked) -> SyncResponse:
+        response = self.transport.submit_sync(*asked)
+        response.wait_head()
+        return response
+
     def _tell(self, trace: Trace, response: SyncResponse) -> None:
         try:
             trace.tell(trace.head(response, NetworkStream(response)))
         except BaseException:
             response.close()
             raise
-
-    def _send(self, asked: Asked) -> SyncResponse:
-        try:
-            return self._attempt(asked)
-        except errors.InvalidHeader:
-            kept = settings.end_to_end(asked[2])
-            if len(kept) == len(asked[2]):
-                raise
-        return self._attempt((*asked[:2], kept, *asked[3:]))
-
-    def _attempt(self, asked: Asked) -> SyncResponse:
-        for pause_s in settings.retry_delays(self.retries):
-            try:
-                return self._send_once(asked)
-            except errors.PenstockError as err:
-                if not settings.is_retried(err, asked[3]):
-                    raise
-                time.sleep(pause_s)
-        return self._send_once(asked)
-
-    def _send_once(self, asked: Asked) -> SyncResponse:
-        response = self.transport.submit_sync(*asked)
-        response.wait_head()
-        return response
 
     def close(self) -> None:
         """Refuses new requests; responses that were handed out go on."""

@@ -15,6 +15,7 @@ from penstock.limits import Limits
 from penstock.network import Network
 from penstock.tls import TLS
 
+Fields = list[tuple[bytes, bytes]]
 FIRST_RETRY_S = 0.5
 NO_LIMIT = 2**31 - 1
 HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"http2-settings")
@@ -52,10 +53,13 @@ def network_of(uds: str | None, local_address: str | None, socket_options: Itera
     return Network(uds=uds, local_address=local_address, socket_options=options)
 
 
-def end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Without the fields about the connection, which is the engine's own affair (RFC 9110 7.6.1). `Upgrade` stays: it
-    asks for what only another transport can give."""
-    return [(name, value) for name, value in headers if not _is_of_connection(name.lower(), value.strip().lower())]
+def without_connection_fields(err: BaseException, headers: Fields) -> Fields | None:
+    """What to send when the engine refused `headers` for fields about the connection, which is its own affair (RFC 9110
+    7.6.1); None: that was not the reason. `Upgrade` stays: it asks for what only another transport can give."""
+    if not isinstance(err, errors.InvalidHeader):
+        return None
+    kept = [(name, value) for name, value in headers if not _is_of_connection(name.lower(), value.strip().lower())]
+    return kept if len(kept) < len(headers) else None
 
 
 def _is_of_connection(name: bytes, value: bytes) -> bool:
@@ -70,7 +74,7 @@ def retry_delays(retries: int) -> Iterator[float]:
         yield 0.0 if n == 0 else FIRST_RETRY_S * 2 ** (n - 1)
 
 
-def is_retried(err: errors.PenstockError, content: Any) -> bool:
+def is_retried(err: BaseException, content: Any) -> bool:
     """Only what failed before a byte was sent, and only a body that can be sent again."""
     is_connect = isinstance(err, errors.ConnectError | errors.ConnectTimeout) and err.can_retry
     return is_connect and (content is None or isinstance(content, bytes))

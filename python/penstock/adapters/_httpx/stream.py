@@ -34,6 +34,8 @@ class TLSFacts:
 class NetworkStream:
     """`get_extra_info` answers "client_addr", "server_addr" and "ssl_object"; None for all else."""
 
+    __slots__ = ("_response",)
+
     def __init__(self, response: ResponseFacts) -> None:
         self._response = response
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import compression_utils, hdrs
-from aiohttp.http_exceptions import ContentEncodingError
 from aiohttp.http_parser import DeflateBuffer
 from aiohttp.streams import StreamReader
 
@@ -25,21 +24,5 @@ def encoding_of(headers: Any) -> str:
 
 
 def decoder(out: StreamReader, encoding: str) -> Any:
-    """Feeds `out`; when its library is not installed, every feeding raises, as in aiohttp."""
-    try:
-        return DeflateBuffer(out, encoding)
-    except ContentEncodingError as err:
-        return Undecodable(err)
-
-
-class Undecodable:
-    """In the place of a decompressor that is not installed."""
-
-    def __init__(self, err: ContentEncodingError) -> None:
-        self._err = err
-
-    def feed_data(self, chunk: bytes, size: int) -> bool:
-        raise self._err
-
-    def feed_eof(self) -> None:
-        raise self._err
+    """Feeds `out`. ContentEncodingError when the library it needs is not installed."""
+    return DeflateBuffer(out, encoding)

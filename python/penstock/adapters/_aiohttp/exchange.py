@@ -80,6 +80,8 @@ def clocks_of(timeout: Any) -> Clocks:
 def _body_at_hand(request: ClientRequest) -> Any:
     """bytes that can go with the submit; None when there are none, or when they have to be written."""
     body = request._body
+    if body is None:  # where aiohttp says "Content-Length: 0" the body is an empty one, not none
+        return b"" if hdrs.CONTENT_LENGTH in request.headers else None
     if not isinstance(body, BytesPayload) or request.compress or request.chunked:
         return None
     if getattr(request, "_upload_tracker", None) is not None:

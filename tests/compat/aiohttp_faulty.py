@@ -47,7 +47,9 @@ def _cuts() -> list[Exchange]:
     rows.append(one(name, at(name).answer().fault(faults.reset()).then.answer(body="well")))
     name = "cut-put-then-well"
     rows.append(
-        one(name, at(name).answer().fault(faults.reset()).then.answer(body="well"), method="PUT", request={"data": b"a"})
+        one(
+            name, at(name).answer().fault(faults.reset()).then.answer(body="well"), method="PUT", request={"data": b"a"}
+        )
     )
     return rows
 

@@ -25,11 +25,6 @@ PAGE = ROOT / "docs/differences-aiohttp.md"
 KINDS = ("HTTP/1.1", "HTTP/2")
 
 
-@pytest.fixture(scope="module")
-def upstreams() -> dict[str, Upstream]:
-    return {}
-
-
 @asynccontextmanager
 async def session(kind: str, upstream: Upstream) -> AsyncIterator[aiohttp.ClientSession]:
     context = ssl.create_default_context(cafile=upstream.trust.ca_file)
@@ -78,8 +73,10 @@ def test_exchange(exchange: Exchange) -> None:
         if difference is None:
             assert comparable(ours, kind) == comparable(stock, kind), kind
         else:
-            assert (str(stock), str(ours)) == difference, kind
-            assert comparable(ours, kind) != comparable(stock, kind), f"{kind}: nothing differs any more"
+            assert str(stock) in difference[0].split(" or "), kind
+            assert str(ours) == difference[1], kind
+            is_certain = " or " not in difference[0]
+            assert not is_certain or comparable(ours, kind) != comparable(stock, kind), f"{kind}: nothing differs"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.adapters._aiohttp.link import Facts, Link
 
 
-class PeerHasEnough(Exception):  # noqa: N818
+class PeerHasEnough(Exception):
     """The response is there, and its peer wants no more of the request: not a failure."""
 
 

@@ -119,7 +119,7 @@ async def _tell_body(request: ClientRequest, body: Any) -> None:
 
 def _response(request: ClientRequest, task: Any, writer: BodyWriter | None) -> ClientResponse:
     settings: dict[str, Any] = {"stream_writer": writer or NO_WRITER} if STREAM_WRITER else {}
-    request.response = made = request.response_class(
+    made: ClientResponse = request.response_class(
         request.method,
         request.original_url,
         writer=task,
@@ -131,4 +131,5 @@ def _response(request: ClientRequest, task: Any, writer: BodyWriter | None) -> C
         session=request._session,
         **settings,
     )
+    request.response = made  # type: ignore[assignment]
     return made

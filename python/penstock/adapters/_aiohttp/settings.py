@@ -92,10 +92,10 @@ def check_connector(connector: Any) -> None:
     kind = type(connector)
     if not isinstance(connector, aiohttp.TCPConnector | aiohttp.UnixConnector):
         raise ConfigError(f"a {kind.__name__} connects in its own way, which penstock cannot take over")
-    base = aiohttp.TCPConnector if isinstance(connector, aiohttp.TCPConnector) else aiohttp.UnixConnector
+    base: type[Any] = aiohttp.TCPConnector if isinstance(connector, aiohttp.TCPConnector) else aiohttp.UnixConnector
     if changed := [name for name in CONNECTING if getattr(kind, name, None) is not getattr(base, name, None)]:
         raise ConfigError(f"{kind.__name__} has its own {', '.join(changed)}, which penstock would not call")
-    if base is aiohttp.UnixConnector:
+    if isinstance(connector, aiohttp.UnixConnector):
         return
     if not getattr(connector, "_resolver_owner", isinstance(connector._resolver, aiohttp.DefaultResolver)):
         raise ConfigError("resolver= of the connector cannot be honoured: penstock resolves names itself")

@@ -47,7 +47,7 @@ class BodyWriter(AbstractStreamWriter):
             await signals.send_chunk(self._request, bytes(chunk))
         size = len(chunk) if not isinstance(chunk, memoryview) else chunk.nbytes
         if self._compressor is not None:
-            chunk = await self._compressor.compress(chunk)  # type: ignore[arg-type]
+            chunk = await self._compressor.compress(chunk)
         await self._send(chunk)
         if (told := getattr(self, "on_body_write", None)) is not None:
             told(size, self.output_size)

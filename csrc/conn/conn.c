@@ -98,6 +98,8 @@ static void end_streams(struct ps_conn *c, const struct ps_err *err)
         bool has_write_err = c->write_err.status != PS_OK && !s->answer_begun;
         const struct ps_err *why = has_write_err ? &c->write_err : err;
         bool may_have_left = s->byte_written || (c->is_h2 && ps_h2_is_sent(c->codec, s->id));
+        if (c->is_h2 && !may_have_left)
+            ps_codec_drop(c->codec, s->id); /* or it would leave with our last words */
         conn_end_stream(s, why, !may_have_left);
     }
 }

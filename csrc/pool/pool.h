@@ -81,7 +81,8 @@ struct ps_origin {
     enum ps_speaks speaks;    /* as of the last connection */
     bool h1_only;             /* it said HTTP_1_1_REQUIRED */
     unsigned replay_tokens;   /* five make a replay, each request adds one (rule 21) */
-    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM in a row (rule 20) */
+    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM lately (rule 20) */
+    uint64_t calm_ms;         /* when it last did */
     struct ps_deadline calm;  /* set: no new connection before */
 };
 
@@ -128,7 +129,8 @@ bool ps_pool_is_dialing(const struct ps_waiter *w);
 
 /* Takes a replay from the budget of the waiter's origin; false: it is used up (rule 21). */
 bool ps_pool_take_replay(struct ps_pool *p, const struct ps_waiter *w);
-/* The waiter's origin said HTTP_1_1_REQUIRED: no HTTP/2 from now on, what runs may finish. */
+/* The waiter's origin said HTTP_1_1_REQUIRED: no HTTP/2 from now on, what runs may finish. Tells
+ * waiters. */
 void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w);
 
 /* Refuses new waiters, closes idle connections, lets running requests finish; on_empty may come from

@@ -106,7 +106,9 @@ def malformed(code: int = h2.PROTOCOL_ERROR, **more: object) -> Want:
 
 
 def limited(code: int = h2.CANCEL) -> Want:
-    return Want(loses="stream", error=errors.LimitExceeded, code=code, rst=code)
+    """Too much for a stream; who floods one gets no others."""
+    loses: Loss = "reuse" if code == h2.ENHANCE_YOUR_CALM else "stream"
+    return Want(loses=loses, error=errors.LimitExceeded, code=code, rst=code)
 
 
 def broken(code: int = h2.PROTOCOL_ERROR, text: str = "") -> Want:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,16 +14,20 @@ import pytest
 from penstock.adapters.aiohttp import client_session
 from penstock.testing import Upstream, on
 from tests.compat.within import run
-from tests.transport.raw_peer import RawPeer, ReadHead, Send, WaitEnd, answer
+from tests.transport.raw_peer import RawPeer, ReadHead, Send, Wait, WaitEnd, answer
+from tests.waiting import eventually
 
 BLOCK = b"x" * 65536
 
 
 class Endless:
-    """A source that says when it was closed."""
+    """A source that says when it was closed: as in aiohttp, when nobody holds it any more."""
 
     def __init__(self) -> None:
         self.is_closed = False
+
+    async def closed(self) -> None:
+        await eventually(lambda: gc.collect() >= 0 and self.is_closed, "the source goes on")
 
     async def pieces(self) -> AsyncIterator[bytes]:
         try:
@@ -44,11 +50,12 @@ def test_a_refusal_ends_the_upload(form: bool) -> None:
         return made
 
     async def ask(peer: RawPeer) -> None:
-        async with client_session() as client, client.post(peer.url(), data=body()) as response:
-            assert (response.status, await response.text()) == (413, "enough")
-        assert source.is_closed
+        async with client_session() as client:
+            async with client.post(peer.url(), data=body()) as response:
+                assert (response.status, await response.text()) == (413, "enough")
+            await source.closed()
 
-    with RawPeer([ReadHead(), Send(answer(b"enough", status=b"413 Too Large").data), WaitEnd()]) as peer:
+    with RawPeer([ReadHead(), answer(b"enough", status=b"413 Too Large"), WaitEnd()]) as peer:
         run(ask(peer))
 
 
@@ -60,7 +67,7 @@ def test_leaving_ends_the_upload() -> None:
         async with client_session() as client:
             async with client.post(peer.url(), data=source.pieces()) as response:
                 assert response.status == 200
-            assert source.is_closed
+            await source.closed()
 
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with RawPeer([ReadHead(), Send(head), WaitEnd()]) as peer:
@@ -73,13 +80,12 @@ def test_cancelling_ends_the_upload() -> None:
     async def ask(peer: RawPeer) -> None:
         async with client_session() as client:
             task = asyncio.create_task(client.post(peer.url(), data=source.pieces()))  # type: ignore[arg-type]
-            while not peer.requests:
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(peer.wait_for, lambda: len(peer.requests) == 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            while not source.is_closed:
-                await asyncio.sleep(0)
+            await source.closed()
+            await asyncio.to_thread(peer.wait_for, lambda: peer.seen[0].end != "")
 
     with RawPeer([ReadHead(), WaitEnd()]) as peer:
         run(ask(peer))
@@ -99,9 +105,11 @@ def test_the_source_waits_for_the_peer() -> None:
         async with client_session() as client:
             with pytest.raises(asyncio.TimeoutError):
                 await client.post(peer.url(), data=source(), timeout=aiohttp.ClientTimeout(total=0.5))
-        assert asked * len(BLOCK) < 64 << 20
+            assert asked * len(BLOCK) < 64 << 20
+            is_over.set()
 
-    with RawPeer([ReadHead(), WaitEnd()]) as peer:
+    is_over = threading.Event()
+    with RawPeer([ReadHead(), Wait(is_over), WaitEnd()]) as peer:
         run(ask(peer))
 
 
@@ -120,7 +128,7 @@ def test_expect_waits_for_the_answer() -> None:
             assert peer.requests[0].header(b"expect") == b"100-continue"
             assert peer.requests[0].body == b""
 
-    with RawPeer([ReadHead(), Send(answer(b"no", status=b"403 Forbidden").data), WaitEnd()]) as peer:
+    with RawPeer([ReadHead(), answer(b"no", status=b"403 Forbidden"), WaitEnd()]) as peer:
         run(ask(peer))
 
 

@@ -82,7 +82,7 @@ class Link:
     writing_paused = False
 
     def __init__(self, request: ClientRequest, response: Response, settings: Settings, uds: str | None) -> None:
-        self._request = request
+        self._request: Any = request  # until the head is there; a response outlives it, with its body's source
         self._settings = settings
         self._uds = uds
         self.response = response
@@ -114,7 +114,9 @@ class Link:
         if self._request._traces:
             await signals.send_connection(self._request, self.response)
         message = _message(self.exchange)
-        return message, await self._body(message)
+        body = await self._body(message)
+        self._request = None
+        return message, body
 
     def _error(self, err: PenstockError) -> BaseException:
         if self.is_late:

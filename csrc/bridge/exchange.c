@@ -10,7 +10,12 @@
 #include "base/thread.h"
 #include "bridge/bridge.h"
 
-enum { UPLOAD_MOST_BYTES = 1 << 30, BODY_SLACK_BYTES = 1 << 20, GATHERED_BYTES = 16384 };
+enum {
+    UPLOAD_MOST_BYTES = 1 << 30,
+    BODY_SLACK_BYTES = 1 << 20,
+    GATHERED_BYTES = 16384,
+    WINDOW_GROWTH = 4 /* HTTP/2 widens the window of a reader who keeps up to so many times the first */
+};
 
 #ifdef PS_MEM_TEST
 static atomic_size_t live_n;
@@ -79,7 +84,7 @@ enum ps_status ps_exchange_start(struct ps_exchange *x, struct ps_err *err)
     x->spec.sni = x->sni;
     x->spec.auto_credit = x->is_whole;
     /* One read beyond the window may arrive before reading stops. */
-    size_t most = limits->window_bytes + BODY_SLACK_BYTES;
+    size_t most = limits->window_bytes * WINDOW_GROWTH + BODY_SLACK_BYTES;
     if (x->is_whole)
         most = x->body_limit_bytes > 0 ? x->body_limit_bytes : SIZE_MAX / 2;
     ps_buf_init(&x->news.body, most);

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 NAMES = (
     "aiohttp",
+    "aiohttp-null",
     "httpx",
     "httpx-h2",
     "httpx2",
@@ -22,8 +23,10 @@ NAMES = (
     "penstock",
     "penstock-h2",
     "penstock-httpx",
+    "penstock-aiohttp",
+    "penstock-aiohttp-h2",
 )
-EVERY_H1 = tuple(name for name in NAMES if not name.endswith("-h2"))
+EVERY_H1 = tuple(name for name in NAMES if not name.endswith(("-h2", "-null")))
 
 Feed = Callable[[Any], None]  # takes bytes or what bytes() accepts
 

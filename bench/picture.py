@@ -15,8 +15,10 @@ OUT = Path("bench/out")
 PARTS = (
     ("small_unary-plain-asyncio", "1 KiB POST, HTTP/1.1"),
     ("small_unary-tls-asyncio", "1 KiB POST, HTTP/1.1 over TLS"),
-    ("burst_sse-one-asyncio", "500 events, one write"),
-    ("burst_sse-many-asyncio", "500 events, 50 writes"),
+    ("h2_unary-tls-asyncio", "1 KiB POST, HTTP/2 over TLS"),
+    ("burst_sse-one-asyncio", "500 events, one write, HTTP/1.1"),
+    ("burst_sse-many-asyncio", "500 events, 50 writes, HTTP/1.1"),
+    ("h2_sse-many-asyncio", "500 events, 50 writes, HTTP/2 over TLS"),
 )
 WIDTH, LEFT, BAR, GAP = 760, 150, 16, 34
 OURS, OTHERS = "#1f6f8b", "#b8c4c9"

@@ -23,6 +23,11 @@ const char *ps_conn_peer_text(const struct ps_conn *c)
     return c->sock == NULL ? "" : ps_sock_peer_text(c->sock);
 }
 
+const char *ps_conn_local_text(const struct ps_conn *c)
+{
+    return c->sock == NULL ? "" : ps_sock_local_text(c->sock);
+}
+
 void conn_check(const struct ps_conn *c)
 {
     switch (c->state) {
@@ -98,6 +103,8 @@ static void end_streams(struct ps_conn *c, const struct ps_err *err)
         bool has_write_err = c->write_err.status != PS_OK && !s->answer_begun;
         const struct ps_err *why = has_write_err ? &c->write_err : err;
         bool may_have_left = s->byte_written || (c->is_h2 && ps_h2_is_sent(c->codec, s->id));
+        if (c->is_h2 && !may_have_left)
+            ps_codec_drop(c->codec, s->id); /* or it would leave with our last words */
         conn_end_stream(s, why, !may_have_left);
     }
 }

@@ -19,6 +19,7 @@ static void conn_ready(struct ps_conn *c, bool is_h2)
     enum ps_status st = is_h2 ? ps_h2_new(&c->codec, &c->settings->codec, &err)
                               : ps_h1_new(&c->codec, &c->settings->codec, &err);
     c->is_h2 = is_h2 && st == PS_OK;
+    c->target.is_wary = c->target.is_wary && c->is_h2;
     c->opened_ms = c->idle_since_ms = c->cancels_ms = ps_clock_now_ms(c->env->clock);
     c->cancels_left = CONN_CANCELS_N * CONN_CANCEL;
     if (st == PS_OK && is_h2 && live_start(c) != PS_OK)

@@ -160,6 +160,8 @@ static void replay(struct ps_call *c, const struct ps_replay_facts *facts, enum 
     c->waiter.avoid_id = c->is_h2 ? c->timings.conn_id : 0;
     if (verdict == PS_REPLAY_ON_H1)
         ps_pool_set_h1_only(&c->spec->profile->pool, &c->waiter);
+    if (c->state == PS_CALL_DONE)
+        return; /* others were told of the places that this freed, and one cancelled this one */
     uint64_t pause_ms = ps_replay_pause_ms(facts, uv_hrtime() / 1000);
     if (pause_ms == 0)
         try_acquire(c);
@@ -214,6 +216,7 @@ static void note_connection(struct ps_call *c, const struct ps_conn *conn)
         t->tls_us = conn->tls_us;
     }
     strncpy(t->peer, ps_conn_peer_text(conn), sizeof t->peer - 1);
+    strncpy(t->local, ps_conn_local_text(conn), sizeof t->local - 1);
     if (conn->is_tls) {
         struct ps_tls_info info;
         ps_tls_link_info(&conn->tls, &info);

@@ -37,16 +37,11 @@ void waiter_fail(struct ps_waiter *w, const struct ps_err *err)
     w->on_ready(w->owner, NULL, err);
 }
 
-/* Could somebody who avoids `c` have another one, now or soon? */
-static bool has_other(const struct ps_origin *o, const struct ps_conn *c)
+/* Could somebody who avoids a connection have another one soon? Those that are there are full, or he would
+ * not wait; when they have room again nobody knows. */
+static bool has_other(const struct ps_origin *o)
 {
-    if (o->dials_n > 0 || may_dial(o))
-        return true;
-    for (struct ps_node *n = ps_list_first(&o->shared); n; n = ps_list_next(&o->shared, n)) {
-        if (n != &c->node)
-            return true;
-    }
-    return false;
+    return o->dials_n > 0 || may_dial(o);
 }
 
 struct ps_waiter *first_match(const struct ps_origin *o, const struct ps_conn *c)
@@ -55,7 +50,7 @@ struct ps_waiter *first_match(const struct ps_origin *o, const struct ps_conn *c
         struct ps_waiter *w = PS_ITEM(n, struct ps_waiter, node);
         if (w->fresh && !c->is_h2 && c->requests_n > 0)
             continue;
-        if (w->avoid_id != c->id || !has_other(o, c))
+        if (w->avoid_id != c->id || !has_other(o))
             return w;
     }
     return NULL;
@@ -172,7 +167,7 @@ void conn_offer(struct ps_origin *o, struct ps_conn *c)
         return;
     }
     bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 && !c->is_idle;
-    if (is_unused && !c->live.is_pinging)
+    if (is_unused && !c->live.is_pinging && !c->target.is_wary)
         put_away(o, c); /* its peer allows no streams now (rule 4) */
 }
 

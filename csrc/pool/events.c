@@ -12,6 +12,8 @@ void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w)
         return;
     o->h1_only = true;
     o->speaks = PS_SPEAKS_UNKNOWN;
+    if (o->conns_n == 0) /* it may rest */
+        return;
     o->conns_n++; /* so that it is not freed with its last connection meanwhile */
     while (!ps_list_empty(&o->shared))
         conn_retire(PS_ITEM(ps_list_first(&o->shared), struct ps_conn, node));
@@ -19,6 +21,7 @@ void ps_pool_set_h1_only(struct ps_pool *p, const struct ps_waiter *w)
         conn_retire(c);
     o->conns_n--;
     origin_release(o);
+    limits_settle(p); /* the places that came free; the origin counted one too many until now */
 }
 
 static void on_open(void *owner, struct ps_conn *c)
@@ -27,13 +30,17 @@ static void on_open(void *owner, struct ps_conn *c)
     struct ps_waiter *w = c->claim;
     c->is_dialing = false;
     o->dials_n--;
+    if (w != NULL)
+        dial_assign(w, NULL); /* it keeps its place: the connection goes to the first in line */
+    if (c->is_h2 && o->h1_only) { /* dialed before that was known; its place is for who waits */
+        conn_retire(c);
+        return;
+    }
     o->speaks = c->is_h2 ? PS_SPEAKS_H2 : PS_SPEAKS_H1;
     if (c->is_h2) {
         ps_node_unlink(&c->node);
         ps_list_push_back(&o->shared, &c->node);
     }
-    if (w != NULL)
-        dial_assign(w, NULL); /* it keeps its place: the connection goes to the first in line */
     conn_offer(o, c);
     limits_settle(o->pool); /* rule 43: those it cannot serve */
 }
@@ -41,10 +48,12 @@ static void on_open(void *owner, struct ps_conn *c)
 static void on_free(void *owner, struct ps_conn *c)
 {
     struct ps_origin *o = owner;
-    if (c->is_idle && first_match(o, c) == NULL)
-        return;
-    idle_remove(c); /* it was asked, and answered */
-    conn_offer(o, c);
+    struct ps_pool *p = o->pool;
+    if (!c->is_idle || first_match(o, c) != NULL) {
+        idle_remove(c); /* it was asked, and answered */
+        conn_offer(o, c);
+    }
+    limits_settle(p); /* more may have waited for its answer than it takes */
 }
 
 /* Rule 44: nobody who waits for this first connection would fare better with the next. Only where time ran
@@ -67,6 +76,33 @@ static void fail_waiters(struct ps_origin *o, const struct ps_err *err, uint64_t
     o->conns_n--;
 }
 
+/* One with free slots that somebody who waits left out, because another seemed to be coming. */
+static struct ps_conn *first_left_out(const struct ps_origin *o)
+{
+    const struct ps_list *lists[] = {&o->shared, &o->idle};
+    for (size_t i = 0; i < 2; i++) {
+        for (struct ps_node *n = ps_list_first(lists[i]); n; n = ps_list_next(lists[i], n)) {
+            struct ps_conn *c = PS_ITEM(n, struct ps_conn, node);
+            if (c->is_h2 && ps_conn_free_slots(c) > 0 && first_match(o, c) != NULL)
+                return c;
+        }
+    }
+    return NULL;
+}
+
+static void offer_left_out(struct ps_origin *o)
+{
+    struct ps_conn *c;
+    while ((c = first_left_out(o)) != NULL) {
+        if (ps_conn_is_quiet(c)) {
+            ps_conn_probe(c);
+            continue;
+        }
+        idle_remove(c);
+        conn_offer(o, c);
+    }
+}
+
 static void dial_failed(struct ps_origin *o, struct ps_conn *c, const struct ps_err *err)
 {
     struct ps_waiter *w = c->claim;
@@ -84,6 +120,7 @@ static void dial_failed(struct ps_origin *o, struct ps_conn *c, const struct ps_
         waiter_fail(w, err); /* the origin stays: c still counts */
     if (is_only)
         fail_waiters(o, err, spent_ms);
+    offer_left_out(o);
 }
 
 static void on_down(void *owner, struct ps_conn *c, const struct ps_err *err)

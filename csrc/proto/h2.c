@@ -26,6 +26,7 @@ static void h2_fini(struct ps_codec *c)
     free_all(&h->over);
     ps_head_free(h->now.head);
     ps_buf_fini(&h->last_words);
+    ps_buf_fini(&h->joined);
     ps_free(h);
 }
 
@@ -175,7 +176,9 @@ enum ps_status ps_h2_new(struct ps_codec **out, const struct ps_codec_limits *li
     ps_list_init(&h->running);
     ps_list_init(&h->resting);
     ps_list_init(&h->over);
+    ps_list_init(&h->run);
     ps_buf_init(&h->last_words, H2_LAST_WORDS_BYTES);
+    ps_buf_init(&h->joined, H2_RUN_BYTES);
     h2_flood_init(&h->flood);
     if (ps_h2_session_init(h) != PS_OK) {
         h2_fini(&h->codec);

@@ -152,10 +152,14 @@ int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uin
 {
     (void)flags;
     struct ps_h2 *h = user;
+    struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    if (h->is_joining && s != NULL) {
+        ps_h2_join(h, s, ps_bytes_of(p, n));
+        return 0;
+    }
     int rv = nghttp2_session_consume_connection(session, n);
     if (nghttp2_is_fatal(rv))
         return rv;
-    struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
     if (s == NULL) /* dropped; its RST_STREAM is on the way */
         return 0;
     s->unread_bytes += n;

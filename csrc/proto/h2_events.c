@@ -1,9 +1,9 @@
 /* proto/h2_events.c -- what next() will hand out.
  * The library's callbacks only store here. Since the input is cut at frame ends and next() hands
  * out everything before it reads on, one frame's INFO, HEAD, BODY, TRAILERS or GOAWAY needs one
- * place; ends of exchanges wait in a list that runs through the exchanges themselves. So nothing is
+ * place; the bodies of a run of small frames wait in h2_run.c's; ends of exchanges wait in a list that runs through the exchanges themselves. So nothing is
  * allocated to remember an event, and no event can be lost for want of memory. Order: the frame's
- * own event, then ends in the order they came, then FAIL. Thread: io. Owner: ps_h2. Limit: one
+ * own event or the run's, then ends in the order they came, then FAIL. Thread: io. Owner: ps_h2. Limit: one
  * event, and as many ends as there are exchanges. */
 #include "proto/h2_state.h"
 
@@ -47,6 +47,8 @@ bool ps_h2_take_event(struct ps_h2 *h, struct ps_event *ev)
         h->now = (struct ps_event){.kind = PS_EV_NONE};
         return true;
     }
+    if (ps_h2_take_joined(h, ev))
+        return true;
     struct ps_node *n = ps_list_first(&h->over);
     if (n != NULL) {
         struct h2_stream *s = PS_ITEM(n, struct h2_stream, node);

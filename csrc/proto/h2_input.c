@@ -11,11 +11,6 @@ enum {
     CONTINUATION = 9, /* the library keeps this number to itself */
 };
 
-static uint32_t get_u32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* HEADERS or DATA. For exchanges that are over they cost nothing but time: counted as strays. */
 static void note_answer(struct ps_h2 *h, uint32_t id)
 {
@@ -37,12 +32,17 @@ static bool is_h1_answer(const struct ps_h2 *h)
     return h->frames_n == 1 && memcmp(h->frame_head, "HTTP/1.", 7) == 0;
 }
 
+void ps_h2_note_peer(struct ps_h2 *h, size_t frames_n)
+{
+    h->frames_n += frames_n;
+    h->unproved_n = h->doubted_n = 0; /* rule 7: the peer lives */
+}
+
 static void note_frame(struct ps_h2 *h)
 {
     uint8_t type = h->frame_head[3];
-    uint32_t id = get_u32(h->frame_head + 5) & 0x7fffffff;
-    h->frames_n++;
-    h->unproved_n = h->doubted_n = 0; /* rule 7: the peer lives */
+    uint32_t id = h2_u32_at(h->frame_head + 5) & 0x7fffffff;
+    ps_h2_note_peer(h, 1);
     if (is_h1_answer(h)) {
         ps_h2_doom(h, PS_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, "the peer answered in HTTP/1");
         return;
@@ -86,7 +86,7 @@ static void note_frame(struct ps_h2 *h)
     }
 }
 
-static void give_library(struct ps_h2 *h, struct ps_bytes piece)
+void ps_h2_give_library(struct ps_h2 *h, struct ps_bytes piece)
 {
     if (h->doom.status != PS_OK) /* the frame's head was enough */
         return;
@@ -109,7 +109,7 @@ static bool read_frame_head(struct ps_h2 *h)
     h->frame_left_n =
         (size_t)h->frame_head[0] << 16 | (size_t)h->frame_head[1] << 8 | h->frame_head[2];
     note_frame(h);
-    give_library(h, ps_bytes_of(h->frame_head, sizeof h->frame_head));
+    ps_h2_give_library(h, ps_bytes_of(h->frame_head, sizeof h->frame_head));
     return true;
 }
 
@@ -125,13 +125,13 @@ static bool read_whole_frame(struct ps_h2 *h)
     memcpy(h->frame_head, p, H2_FRAME_HEAD_BYTES);
     h->in = ps_bytes_of(p + n, h->in.n - n);
     note_frame(h);
-    give_library(h, ps_bytes_of(p, n));
+    ps_h2_give_library(h, ps_bytes_of(p, n));
     return true;
 }
 
 void ps_h2_read_frame(struct ps_h2 *h)
 {
-    if (read_whole_frame(h))
+    if (ps_h2_read_run(h) || read_whole_frame(h))
         return;
     if (h->frame_head_n < H2_FRAME_HEAD_BYTES && !read_frame_head(h))
         return;
@@ -142,5 +142,5 @@ void ps_h2_read_frame(struct ps_h2 *h)
     if (h->frame_left_n == 0)
         h->frame_head_n = 0;
     if (n > 0)
-        give_library(h, payload);
+        ps_h2_give_library(h, payload);
 }

@@ -2,7 +2,7 @@
  * Private to proto/. Thread: io.
  *
  * h2.c owns the ops table and the loop of next(); h2_session.c sets libnghttp2 up and holds its
- * callbacks; h2_input.c cuts the input at frame ends; h2_events.c keeps what next() will hand out;
+ * callbacks; h2_input.c cuts the input at frame ends, h2_run.c joins small frames; h2_events.c keeps what next() will hand out;
  * h2_stream.c is the life of one exchange; h2_head.c converts heads; h2_data.c moves bodies and
  * credit; h2_flood.c counts frames that serve nobody; h2_goaway.c ends connections and names why.
  */
@@ -28,6 +28,7 @@ enum {
     H2_DEBUG_BYTES = 64,             /* of a GOAWAY's debug data */
     H2_LAST_ID = 0x7fffff00,         /* no new exchange from here on (rule 15) */
     H2_FRAME_HEAD_BYTES = 9,
+    H2_RUN_BYTES = 16384, /* of small DATA frames, joined */
 };
 
 enum h2_noise { /* frames that may come in any number as far as libnghttp2 cares */
@@ -61,11 +62,19 @@ struct h2_upload {
     bool had_turn;       /* gave a frame while others may wait: it rests when asked for the next */
 };
 
+struct h2_part { /* what an exchange has in ps_h2.joined (h2_run.c) */
+    struct ps_node node; /* in ps_h2.run, or in none */
+    uint8_t *place;      /* borrowed from ps_h2.joined */
+    size_t body_n;
+    bool is_ending; /* while the run is measured: its last frame is in it */
+};
+
 /* One exchange. Owner: ps_h2, through one of its lists. The library holds a borrowed pointer as the
  * stream's user data, taken away (h2_stream_detach) before the exchange is freed. */
 struct h2_stream {
     struct ps_node node; /* in ps_h2.fresh, then .running, then .over */
     struct ps_node rest_node; /* in ps_h2.resting, or in none */
+    struct h2_part run;
     uint32_t id;
     void *tag;     /* the owner's */
     bool is_sent;  /* its HEADERS were pulled: the peer may act on it */
@@ -106,6 +115,10 @@ struct ps_h2 {
     uint64_t frames_n, answers_n;
     size_t block_bytes, block_fields_n; /* of the header block being read, decoded (rule 45) */
     struct h2_flood flood;
+    struct ps_list run;   /* exchanges with bytes in `joined`, not yet told */
+    struct ps_buf joined; /* the bytes of a run of DATA frames; events' views point to them */
+    size_t joined_n;      /* of the run being read */
+    bool is_joining;      /* DATA goes to `joined` */
 
     /* Events. */
     struct ps_event now; /* kind NONE: nothing waits */
@@ -155,6 +168,18 @@ void ps_h2_judge(struct ps_h2 *h, int rv);
 
 /* h2_input.c: reads to the end of the current frame or of the input. */
 void ps_h2_read_frame(struct ps_h2 *h);
+void ps_h2_give_library(struct ps_h2 *h, struct ps_bytes piece);
+void ps_h2_note_peer(struct ps_h2 *h, size_t frames_n); /* frames came */
+
+/* h2_run.c: reads several small DATA frames at once; false: the input does not begin with such a run. */
+bool ps_h2_read_run(struct ps_h2 *h);
+void ps_h2_join(struct ps_h2 *h, struct h2_stream *s, struct ps_bytes bytes);
+bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev);
+
+static inline uint32_t h2_u32_at(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 /* h2_events.c: fills `ev`; false when there is nothing to tell. */
 bool ps_h2_take_event(struct ps_h2 *h, struct ps_event *ev);

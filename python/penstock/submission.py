@@ -96,12 +96,14 @@ class Submitter:
         server_name: str | None = None,
         *,
         whole: bool = False,
+        streamed: bool = False,
     ) -> Response:
-        """Hand a request to the engine, in a running event loop; returns at once."""
+        """Hand a request to the engine, in a running event loop; returns at once. With `streamed` the caller sends
+        the body (`response.exchange.send()`)."""
         body = fixed_content(content)
         source = None if body is content or isinstance(content, str) else async_source(content)
         exchange = self._exchange(
-            method, url, headers, body, clocks, target, server_name, source is not None, whole, False
+            method, url, headers, body, clocks, target, server_name, streamed or source is not None, whole, False
         )
         response = Response(exchange, self._body_limit, None if source is None else Upload(exchange, source))
         self._live.add(weakref.ref(response, self._live.discard))

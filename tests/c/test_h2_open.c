@@ -75,14 +75,15 @@ static void eight_continuations(struct h2_wire *w)
                  i == 7 ? b.n - 32 : 4);
     h2_wire_free(&b);
 }
+/* Padded, so that they are read one by one: h2_run.c joins others. */
 static void interleaved(struct h2_wire *w)
 {
     h2_headers(w, 3, 0, OK_HEAD);
     h2_headers(w, 1, 0, OK_HEAD);
-    h2_data(w, 1, 0, "a");
-    h2_data(w, 3, 0, "b");
-    h2_data(w, 1, END_STREAM, "c");
-    h2_data(w, 3, END_STREAM, "d");
+    h2_frame(w, F_DATA, PADDED, 1, "\0a", 2);
+    h2_frame(w, F_DATA, PADDED, 3, "\0b", 2);
+    h2_frame(w, F_DATA, PADDED | END_STREAM, 1, "\0c", 2);
+    h2_frame(w, F_DATA, PADDED | END_STREAM, 3, "\0d", 2);
 }
 static void among_others(struct h2_wire *w)
 {

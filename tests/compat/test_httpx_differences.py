@@ -1,4 +1,4 @@
-"""Stock httpx and penstock under httpx, exchange by exchange (exchanges.py): what the caller gets, and what the peer
+"""Stock httpx and penstock under httpx, exchange by exchange (exchanges_*.py): what the caller gets, and what the peer
 saw of a request that was answered.
 
 docs/differences.md lists every difference; a difference that is not on the page fails here, and so does a line of the
@@ -20,11 +20,14 @@ import httpx
 import pytest
 
 from penstock.adapters.httpx import AsyncTransport
-from tests.compat.exchanges import ROWS, Exchange
+from tests.compat.exchange import Exchange
+from tests.compat.exchanges_answers import ANSWERS
+from tests.compat.exchanges_requests import REQUESTS
 from tests.compat.within import run
 from tests.transport.raw_peer import RawPeer
 
 TRUST = ssl.create_default_context()  # made once, it takes long
+ROWS = (*ANSWERS, *REQUESTS)
 PAGE = Path(__file__).resolve().parents[2] / "docs/differences.md"
 
 

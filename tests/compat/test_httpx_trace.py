@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from penstock.testing import Upstream, on
 from tests.compat.httpx_library import Library
 from tests.compat.within import run
 from tests.transport.certs import Authority
@@ -90,6 +91,27 @@ def test_the_blocking_twin(library: Library) -> None:
         with library.sync_client() as client:
             client.post(peer.url(), content=b"x", extensions={"trace": told.tell})
     assert told.names == [name for name, _ in theirs]
+
+
+def test_over_http2(library: Library) -> None:
+    told = Told()
+    with Upstream(on("POST", "/").answer(body="hello")) as upstream:
+        with library.sync_client(tls=upstream.trust.tls()) as client:
+            for _ in range(2):
+                response = client.post(upstream.url("/"), content=b"x", extensions={"trace": told.tell})
+            tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+            assert tls.selected_alpn_protocol() == "h2"
+    parts = ["send_request_headers", "send_request_body", "receive_response_headers", "receive_response_body"]
+    request = [f"http2.{name}.{state}" for name in [*parts, "response_closed"] for state in ("started", "complete")]
+    assert [name for name in told.names if name.startswith("connection.")] == [
+        "connection.connect_tcp.started",
+        "connection.connect_tcp.complete",
+        "connection.start_tls.started",
+        "connection.start_tls.complete",
+    ]
+    assert told.names[4:] == request * 2
+    values = [info["return_value"] for name, info in told.events if name == "http2.receive_response_headers.complete"]
+    assert [status for status, _ in values] == [200, 200]
 
 
 def test_failures_are_told(library: Library) -> None:

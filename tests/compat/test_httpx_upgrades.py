@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from penstock import TLS, errors
+from penstock.testing import MockTransport, on
 from tests.compat.httpx_library import Library
 from tests.compat.within import run
 from tests.transport.certs import Authority
@@ -62,3 +63,12 @@ def test_what_the_ssl_module_cannot_express_is_said(library: Library) -> None:
     with library.sync_client(tls=TLS(groups="X25519")) as client:
         with pytest.raises(errors.ConfigError, match="groups"):
             client.get("ws://127.0.0.1:1/", headers=FIELDS)
+
+
+def test_a_mock_lets_nothing_out(library: Library) -> None:
+    mock = MockTransport(on("CONNECT", "/").answer(418))
+    with RawPeer(UPGRADED) as peer, library.module.Client(transport=getattr(mock, f"{library.name}_sync")()) as client:
+        assert client.request("CONNECT", peer.url()).status_code == 418
+        with pytest.raises(library.module.UnsupportedProtocol):
+            client.get(peer.url().replace("http:", "ws:"), headers=FIELDS)
+        assert peer.seen == []

@@ -3,7 +3,7 @@
 The two libraries have the same transport contract and distinct classes, so each adapter module derives from its own
 library and from the classes here, and names that library as its `Family`. In: the library's Request. Out: its
 Response, with a body that is fetched as it is iterated, or its exception with ours as the cause. The parts are in
-`_httpx`: settings, errors, bodies, trace, stream, detour, pools, clients.
+`_httpx`: family, settings, errors, bodies, trace, stream, detour, pools, clients.
 """
 
 from __future__ import annotations
@@ -12,110 +12,22 @@ import asyncio
 import ssl
 import time
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 from penstock import errors
 from penstock.adapters._httpx import settings
 from penstock.adapters._httpx.bodies import AsyncBodyCore, SyncBodyCore
 from penstock.adapters._httpx.detour import CONNECTS, Detour, is_upgrade
-from penstock.adapters._httpx.errors import class_for
+from penstock.adapters._httpx.family import Asked, Family
 from penstock.adapters._httpx.stream import NetworkStream
 from penstock.adapters._httpx.trace import Trace
 from penstock.client import Transport
 from penstock.http2 import HTTP2
-from penstock.limits import Clocks
 from penstock.network import Network
-from penstock.response import Response, ResponseFacts, SyncResponse
+from penstock.response import Response, SyncResponse
 from penstock.tls import TLS
 
 __all__ = ["AsyncBodyCore", "AsyncCore", "Family", "SyncBodyCore", "SyncCore"]
-
-# method, url, fields, content, clocks, target, server name: as Transport.submit() takes them
-Asked = tuple[Any, bytes, list[tuple[bytes, bytes]], Any, Clocks, "bytes | None", "str | None"]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One of the two libraries."""
-
-    module: ModuleType
-
-    def error(self, err: errors.PenstockError, request: Any) -> Exception:
-        """The library's exception for ours; ours when it has none."""
-        kind = class_for(err, self.module)
-        return err if kind is None else kind(str(err), request=request)  # type: ignore[call-arg]
-
-    def content(self, request: Any) -> Any:
-        """The body: bytes when the request holds them, None when it is empty, else its stream."""
-        stream = request.stream
-        if not isinstance(stream, self.module.ByteStream):
-            return stream
-        try:
-            return request.content or None
-        except self.module.RequestNotRead:
-            return stream
-
-    def asked(self, request: Any) -> Asked:
-        extensions = request.extensions
-        return (
-            request.method,
-            url_of(request),
-            request.headers.raw,
-            self.content(request),
-            clocks_of(extensions.get("timeout") or {}),
-            extensions.get("target"),
-            extensions.get("sni_hostname"),
-        )
-
-    def respond(self, response: ResponseFacts, body: Any) -> Any:
-        exchange = response.exchange
-        return self.module.Response(
-            exchange.status, headers=exchange.headers, stream=body, extensions=extensions_of(response)
-        )
-
-    def detour(self, detour: Detour, kind: str) -> Any:
-        """The library's own transport, for what the engine does not do."""
-        return detour.transport(f"{kind}HTTPTransport")
-
-    def trace(self, request: Any) -> Trace | None:
-        extensions = request.extensions
-        function = extensions.get("trace")
-        if function is None:
-            return None
-        url = request.url
-        host = extensions.get("sni_hostname") or url.host
-        host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-        port = url.port or (443 if url.scheme in ("https", b"https") else 80)
-        return Trace(function, request, extensions.get("timeout"), (host, port))
-
-
-def extensions_of(response: ResponseFacts) -> dict[str, Any]:
-    exchange = response.exchange
-    made: dict[str, Any] = {
-        "http_version": exchange.http_version,
-        "network_stream": NetworkStream(response),
-        "penstock": response,  # .timings, .trailers, .informational
-    }
-    if stream_id := exchange.stream_id:
-        made["stream_id"] = stream_id
-    else:  # HTTP/2 has none, and the client then names the status itself
-        made["reason_phrase"] = exchange.reason
-    return made
-
-
-def clocks_of(timeout: dict[str, float | None]) -> Clocks:
-    """`read` is a limit on silence: before the head and inside the body."""
-    read_s = timeout.get("read")
-    return (timeout.get("connect"), timeout.get("write"), timeout.get("pool"), read_s, read_s, None)
-
-
-def url_of(request: Any) -> bytes:
-    """Without userinfo (the client has made a header of it) and without fragment."""
-    url = request.url
-    raw: bytes = url.raw_scheme + b"://" + url.netloc + url.raw_path
-    return raw
 
 
 class Core:
@@ -166,6 +78,14 @@ class Core:
         transport = self.transport
         self.detour = Detour(self.family.module, transport.tls, transport.network, proxy, trust_env)
 
+    @property
+    def _is_mock(self) -> bool:
+        """A test's transport has taken the engine's place: nothing may go out beside it."""
+        return getattr(self.transport, "is_mock", False)
+
+    def _is_for_library(self, err: errors.PenstockError, asked: Asked) -> bool:
+        return isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]) and not self._is_mock
+
     def __repr__(self) -> str:
         return f"<{self.family.module.__name__} {type(self).__name__} on {self.transport!r}>"
 
@@ -179,10 +99,10 @@ class AsyncCore(Core):
     async def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
         """One request of the library's kind and its response. What goes well goes straight through: each coroutine
         within another would cost every request."""
-        if request.method in CONNECTS:
+        if request.method in CONNECTS and not self._is_mock:
             return await family.detour(self.detour, "Async").handle_async_request(request)
         asked = family.asked(request)
-        trace = family.trace(request)
+        trace = family.trace(request) if "trace" in request.extensions else None
         response = None
         try:
             response = self.transport.submit(*asked)
@@ -207,7 +127,7 @@ class AsyncCore(Core):
         try:
             response = await self._again(asked, response, err)
         except errors.PenstockError as final:
-            if isinstance(final, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
+            if self._is_for_library(final, asked):
                 return await family.detour(self.detour, "Async").handle_async_request(request)
             made = family.error(final, request)
             if trace is not None:
@@ -259,14 +179,14 @@ class SyncCore(Core):
 
     def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
         """One request of the library's kind and its response."""
-        if request.method in CONNECTS:
+        if request.method in CONNECTS and not self._is_mock:
             return family.detour(self.detour, "").handle_request(request)
         asked = family.asked(request)
         trace = family.trace(request)
         try:
             response = self._send(asked)
         except errors.PenstockError as err:
-            if isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]):
+            if self._is_for_library(err, asked):
                 return family.detour(self.detour, "").handle_request(request)
             made = family.error(err, request)
             if trace is not None:

@@ -16,6 +16,29 @@ RECEIVING = "receive_response_body"
 CLOSING = "response_closed"
 
 
+class Chunks:
+    """What `async for` asks. No generator: asyncio keeps a book of those, which costs more than this."""
+
+    __slots__ = ("_family", "_next", "_request")
+
+    def __init__(self, response: Response, family: Any, request: Any) -> None:
+        self._next = aiter(response).__anext__
+        self._family = family
+        self._request = request
+
+    def __repr__(self) -> str:
+        return f"<Chunks of {self._request!r}>"
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._next()
+        except errors.PenstockError as err:
+            raise self._family.error(err, self._request) from err
+
+
 class AsyncBodyCore:
     """For `async for`, once."""
 
@@ -29,20 +52,19 @@ class AsyncBodyCore:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._response!r}>"
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        trace = self._trace
-        if trace is not None:
-            await trace.atell(trace.started(RECEIVING))
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return Chunks(self._response, self.family, self._request) if self._trace is None else self._traced(self._trace)
+
+    async def _traced(self, trace: Trace) -> AsyncIterator[bytes]:
+        await trace.atell(trace.started(RECEIVING))
         try:
             async for chunk in self._response:
                 yield chunk
         except errors.PenstockError as err:
             made = self.family.error(err, self._request)
-            if trace is not None:
-                await trace.atell(trace.failed(RECEIVING, made))
+            await trace.atell(trace.failed(RECEIVING, made))
             raise made from err
-        if trace is not None:
-            await trace.atell(trace.complete(RECEIVING))
+        await trace.atell(trace.complete(RECEIVING))
 
     async def aclose(self) -> None:
         """End it; what has not come is reset at the peer. May be called twice."""

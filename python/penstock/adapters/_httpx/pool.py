@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from penstock import errors
 from penstock.adapters._httpx.detour import Detour
 from penstock.adapters._httpx.errors import class_for
-from penstock.adapters._httpx_family import Asked, Family, clocks_of, extensions_of
+from penstock.adapters._httpx.family import Asked, Family, clocks_of, extensions_of
 from penstock.response import ResponseFacts
 
 

@@ -1,82 +1,23 @@
-"""What the differential test sends and is answered: one row an exchange, good ones and faulty ones.
-
-A row names the request (as httpx.AsyncClient.build_request takes it) and what the peer does on each connection. `times`
-requests are made one after another; the last one's outcome counts.
-"""
+"""Exchanges of the differential test: what a peer may answer, and how it may end."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.compat.exchange import CHUNKED, LENGTH, OK, SERVE, Exchange, answered, body, whole
 from tests.transport.raw_peer import (
     Close,
     EndWriting,
-    Forever,
     ReadBody,
     ReadHead,
-    ReadSome,
     Reset,
-    Script,
     Send,
     WaitEnd,
     answer,
     chunked,
 )
-
-OK = b"HTTP/1.1 200 OK\r\n"
-LENGTH = b"Content-Length: %d\r\n"
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-SERVE = Forever([ReadHead(), ReadBody(), answer(b"hello", b"X-A: 1")])
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """url      None: the peer's
-    where    "tls": the peer speaks TLS; "plain": it does not, though it is asked by https
-    pauses   until the peer has ended the first connection
-    read_s   the read timeout
-    upload   makes a streamed request body
-    """
-
-    name: str
-    scripts: tuple[Script, ...] = ((SERVE,),)
-    method: str = "GET"
-    request: dict[str, Any] = field(default_factory=dict)
-    path: str = "/"
-    url: str | None = None
-    where: str = ""
-    times: int = 1
-    pauses: bool = False
-    read_s: float = 10.0
-    upload: Callable[[], AsyncIterator[bytes]] | None = None
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-def answered(name: str, data: bytes, *then: Any, method: str = "GET", **more: Any) -> Exchange:
-    """The peer reads a head, sends these bytes, and then ends the connection unless it is told otherwise."""
-    return Exchange(name, ((ReadHead(), Send(data), *(then or (Close(),))),), method, **more)
-
-
-def whole(name: str, body: bytes = b"hello", *headers: bytes, status: bytes = b"200 OK", **more: Any) -> Exchange:
-    return Exchange(name, ((Forever([ReadHead(), ReadBody(), answer(body, *headers, status=status)]),),), **more)
-
-
-def pieces(*parts: bytes) -> Callable[[], AsyncIterator[bytes]]:
-    async def source() -> AsyncIterator[bytes]:
-        for part in parts:
-            yield part
-
-    return source
-
-
-def body(data: bytes, *fields: bytes) -> bytes:
-    return OK + b"".join(each + b"\r\n" for each in fields) + LENGTH % len(data) + b"\r\n" + data
 
 
 def status_rows() -> list[Exchange]:
@@ -267,74 +208,7 @@ def ending_rows() -> list[Exchange]:
     ]
 
 
-def request_rows() -> list[Exchange]:
-    return [
-        *(
-            Exchange(f"method {name}", method=name)
-            for name in ("PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "post")
-        ),
-        Exchange("a method with a blank", method="GE T"),
-        Exchange("JSON", method="POST", request={"json": {"a": [1, "ü"]}}),
-        Exchange("a form", method="POST", request={"data": {"a": "1", "b": "ü"}}),
-        Exchange("POST without a body", method="POST"),
-        Exchange("GET with a body", request={"content": b"x"}),
-        Exchange("query and fragment", path="/a b/ü?q=1&q=2&r=ü#part"),
-        Exchange("odd characters in the path", path="/a'(b)*[c]|d%zz"),
-        Exchange("credentials in the URL", path="@"),
-        Exchange("fields twice in the request", request={"headers": [("X", "1"), ("x", "2")]}),
-        Exchange("a field in latin-1 in the request", request={"headers": [(b"X", b"Gr\xfc\xdfe")]}),
-        Exchange("a Host of one's own", request={"headers": {"Host": "example.org"}}),
-        Exchange("Connection: close in the request", request={"headers": {"Connection": "close"}}),
-        Exchange("TE in the request", request={"headers": {"TE": "trailers", "Connection": "TE"}}),
-        Exchange("Keep-Alive in the request", request={"headers": {"Keep-Alive": "timeout=5"}}),
-        Exchange("Proxy-Connection in the request", request={"headers": {"Proxy-Connection": "keep-alive"}}),
-        Exchange("LF in a field", request={"headers": {"X": "a\nb"}}),
-        Exchange("NUL in a field", request={"headers": {"X": "a\0b"}}),
-        Exchange("a blank in a field's name", request={"headers": {"X Y": "1"}}),
-        Exchange("blanks around a field", request={"headers": {"X": " 1 "}}),
-        Exchange("an empty field in the request", request={"headers": {"X": ""}}),
-        Exchange("a target verbatim", request={"extensions": {"target": b"/%7e?x"}}),
-        Exchange("a target with a blank", request={"extensions": {"target": b"/a b"}}),
-        Exchange("the target *", method="OPTIONS", request={"extensions": {"target": b"*"}}),
-        Exchange("scheme unknown", url="ftp://127.0.0.1/"),
-        Exchange("no scheme", url="//127.0.0.1/"),
-        Exchange("no host", url="http:///x"),
-        Exchange(
-            "chunked as a field", method="POST", request={"content": b"x", "headers": {"Transfer-Encoding": "chunked"}}
-        ),
-    ]
-
-
-def upload_rows() -> list[Exchange]:
-    early = (ReadHead(), Send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"))
-    return [
-        Exchange("an upload", method="POST", upload=pieces(b"ab", b"c")),
-        Exchange("an upload with empty pieces", method="POST", upload=pieces(b"", b"ab", b"")),
-        Exchange("an upload without pieces", method="POST", upload=pieces()),
-        Exchange("an upload of a known length", method="POST", upload=pieces(b"ab", b"c"), request=length(3)),
-        Exchange("an upload that is too short", method="POST", upload=pieces(b"ab"), request=length(3), read_s=0.2),
-        Exchange("an upload that is too long", method="POST", upload=pieces(b"abcd"), request=length(3)),
-        Exchange("an upload of text", method="POST", upload=pieces("ab")),  # type: ignore[arg-type]
-        Exchange("a large upload", method="POST", upload=pieces(*[b"x" * 65536] * 8)),
-        Exchange("refused in the head", ((*early, WaitEnd()),), "POST", upload=pieces(*[b"x" * 1000] * 3)),
-        Exchange("a form with a file", method="POST", request={"files": {"f": ("n", b"x")}, "headers": BOUNDARY}),
-        Exchange(
-            "Expect: 100-continue", method="POST", request={"content": b"x", "headers": {"Expect": "100-continue"}}
-        ),
-        Exchange("an upload, closed", ((ReadHead(), ReadSome(9), Close()),), "POST", {"content": b"x" * 9}),
-    ]
-
-
-CHUNKS = "chunked"
-EXPECT = {"Expect": "100-continue"}
-BOUNDARY = {"Content-Type": "multipart/form-data; boundary=b"}
-
-
-def length(n: int) -> dict[str, Any]:
-    return {"headers": {"Content-Length": str(n)}}
-
-
-ROWS = (
+ANSWERS = (
     *status_rows(),
     *informational_rows(),
     *header_rows(),
@@ -342,6 +216,4 @@ ROWS = (
     *chunk_rows(),
     *coding_rows(),
     *ending_rows(),
-    *request_rows(),
-    *upload_rows(),
 )

@@ -165,6 +165,10 @@ def test_what_nobody_reads_stays_with_the_peer(upstream: Upstream, http2: bool) 
     run(ask())
 
 
+@pytest.mark.skipif(
+    tuple(map(int, aiohttp.__version__.split(".")[:2])) < (3, 14),
+    reason="aiohttp before 3.14 decompresses what has come at once, or refuses more than 32 MiB",
+)
 def test_a_bomb_is_decompressed_in_pieces(upstream: Upstream, http2: bool) -> None:
     async def ask() -> None:
         async with session(upstream, http2) as client, client.get(upstream.url("/bomb")) as response:

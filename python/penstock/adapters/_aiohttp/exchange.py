@@ -57,7 +57,7 @@ async def send(request: ClientRequest, transport: Transport, settings: Settings)
     task = None if writer is None else request.loop.create_task(write_body(link, request, writer))
     if task is not None:
         request._writer = task  # a retry waits for it
-    else:
+    elif request._traces or getattr(request, "_upload_tracker", None) is not None:
         await _tell_body(request, body)
     made = _response(request, task, writer)
     try:

@@ -80,6 +80,7 @@ class Link:
     upgraded = False
     should_close = False
     writing_paused = False
+    _reading_paused = False  # looked at by aiohttp before 3.14
 
     def __init__(self, request: ClientRequest, response: Response, settings: Settings, uds: str | None) -> None:
         self._request: Any = request  # until the head is there; a response outlives it, with its body's source
@@ -220,12 +221,18 @@ class Connection:
 
 def _message(exchange: Any) -> Message:
     raw = tuple(exchange.headers)
-    headers = CIMultiDict(
-        [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in raw]
-    )
     version = VERSIONS.get(exchange.http_version, HttpVersion11)
     status = exchange.status
     reason = exchange.reason.decode("utf-8", "surrogateescape")
     if not reason and version.major == 2:  # HTTP/2 has none, and aiohttp's errors show it
         reason = PHRASES.get(status, "")
-    return Message(version, status, reason, CIMultiDictProxy(headers), raw)
+    return Message(version, status, reason, CIMultiDictProxy(CIMultiDict(_texts(raw))), raw)
+
+
+def _texts(raw: tuple[tuple[bytes, bytes], ...]) -> list[tuple[str, str]]:
+    """As aiohttp decodes them."""
+    try:
+        return [(name.decode(), value.decode()) for name, value in raw]
+    except UnicodeDecodeError:
+        how = ("utf-8", "surrogateescape")
+        return [(name.decode(*how), value.decode(*how)) for name, value in raw]

@@ -29,7 +29,9 @@ def http2(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     endless = on(path="/endless").sse([{"n": 1}], count=1_000_000, per_s=200)
-    with Upstream(endless, on(path="/hello").answer(body="hello"), presets.openai_chat.rules("Water under pressure")) as it:
+    with Upstream(
+        endless, on(path="/hello").answer(body="hello"), presets.openai_chat.rules("Water under pressure")
+    ) as it:
         yield it
 
 
@@ -122,9 +124,7 @@ def test_silence_is_a_timeout(upstream: Upstream, http2: bool, fault: Any, timeo
     async def ask() -> None:
         async with session(upstream, http2) as client:
             with pytest.raises(asyncio.TimeoutError) as caught:
-                async with client.post(
-                    upstream.url(PATH), json={**ASKED, "stream": True}, timeout=timeout
-                ) as response:
+                async with client.post(upstream.url(PATH), json={**ASKED, "stream": True}, timeout=timeout) as response:
                     await response.read()
             assert type(caught.value) is error
         assert (await upstream.wait_done_async()).is_aborted

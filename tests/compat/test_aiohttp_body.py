@@ -47,7 +47,8 @@ def test_each_way_of_reading(upstream: Upstream, http2: bool) -> None:
             async with client.get(url) as response:
                 assert [line async for line in response.content] == [b"one\n", b"two\n", b"three"]
             async with client.get(url) as response:
-                assert [piece async for piece in response.content.iter_chunked(4)][0] == b"one\n"
+                pieces = [piece async for piece in response.content.iter_chunked(4)]
+                assert (pieces[0], b"".join(pieces)) == (b"one\n", b"one\ntwo\nthree")
             async with client.get(url) as response:
                 assert b"".join([piece async for piece in response.content.iter_any()]) == b"one\ntwo\nthree"
             async with client.get(url) as response:

@@ -37,7 +37,7 @@ class Middleware:
     transport  a penstock.Transport for everything, instead of all these
 
     ConfigError for an aiohttp that this adapter does not know, and when used for what it cannot honour:
-    `ssl=Fingerprint(...)`, `proxy_headers=`, a connector with a resolver or socket factory of its own.
+    `ssl=Fingerprint(...)`, most of `proxy_headers=`, a connector with a resolver or socket factory of its own.
     """
 
     def __init__(

@@ -101,7 +101,7 @@ class Link:
         try:
             await self.exchange.wait_head()
         except PenstockError as err:
-            await signals.send_connection(self._request, self.response)
+            await signals.send_connection(self._request, self.response, err)
             exc = self._error(err)
             if isinstance(exc, HttpProcessingError):
                 exc.__cause__ = err

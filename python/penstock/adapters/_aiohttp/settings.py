@@ -7,6 +7,7 @@ What the middleware was given comes first; what it was not is read from the conn
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import ssl
@@ -66,7 +67,7 @@ class Transports:
         kept = self._kept.get(connector)
         if kept is None:
             kept = self._kept[connector] = {}
-        key = (ssl_, proxy, request.proxy_auth) if proxy is not None else ssl_
+        key = ssl_ if proxy is None else (ssl_, proxy_url(request))
         transport = kept.get(key)
         if transport is None:
             if len(kept) >= KEPT_MOST:
@@ -160,10 +161,14 @@ def default_tls() -> TLS:
 
 
 def proxy_url(request: Any) -> str | None:
-    """With proxy_auth as user and password. ConfigError for proxy_headers."""
+    """With user and password of proxy_auth, or of a Basic Proxy-Authorization. ConfigError for other proxy_headers."""
     if request.proxy is None:
         return None
-    if request.proxy_headers:
-        raise ConfigError("proxy_headers= cannot be honoured: penstock makes the proxy's request itself")
-    url, auth = request.proxy, request.proxy_auth
-    return str(url if auth is None else url.with_user(auth.login).with_password(auth.password))
+    auth = request.proxy_auth
+    for name, value in (request.proxy_headers or {}).items():
+        scheme, _, encoded = value.partition(" ")
+        if name.lower() != "proxy-authorization" or scheme.lower() != "basic":
+            raise ConfigError(f"{name} of proxy_headers= cannot be honoured: penstock makes the proxy's request itself")
+        user, _, password = base64.b64decode(encoded).decode("utf-8").partition(":")
+        return str(request.proxy.with_user(user).with_password(password))
+    return str(request.proxy if auth is None else request.proxy.with_user(auth.login).with_password(auth.password))

@@ -6,44 +6,50 @@ The engine connects without asking Python, so the order is true and the moments 
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
+from penstock.errors import ConnectError, ConnectTimeout, PenstockError
 from penstock.response import Response
 from penstock.timings import Timings
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest
 
-QUEUED_LEAST_S = 0.001  # less is not a wait for a free connection
 
-
-async def send_connection(request: ClientRequest, response: Response) -> None:
-    """queued_*, then reuseconn, or dns_* and create_*; without the end of what did not end."""
+async def send_connection(request: ClientRequest, response: Response, err: PenstockError | None = None) -> None:
+    """reuseconn, or create_* with dns_* in between; without the end of what did not end."""
     if not request._traces:
         return
     timings = response.timings
-    if timings.attempts == 0 and timings.connection == 0 and timings.dns_s is None:
-        return
     is_connected = timings.connection != 0
     if timings.reused:
         for trace in request._traces:
             await trace.send_connection_reuseconn()
-        return
-    for trace in request._traces:
-        await trace.send_connection_create_start()
-    await _send_dns(request, timings)
-    if is_connected:
+    elif is_connected or isinstance(err, ConnectError | ConnectTimeout):
         for trace in request._traces:
-            await trace.send_connection_create_end()
+            await trace.send_connection_create_start()
+        await _send_dns(request, timings)
+        if is_connected:
+            for trace in request._traces:
+                await trace.send_connection_create_end()
 
 
 async def _send_dns(request: ClientRequest, timings: Timings) -> None:
     host = request.url.raw_host
-    if not timings.dns_s or host is None:
+    if not timings.dns_s or host is None or _is_address(host):
         return
     for trace in request._traces:
         await trace.send_dns_resolvehost_start(host)
         await trace.send_dns_resolvehost_end(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def send_request_headers(request: ClientRequest) -> None:

@@ -1,4 +1,4 @@
-"""LiteLLM over penstock, run by test_litellm.py in an environment that has LiteLLM. The provider is the scripted one."""
+"""LiteLLM over penstock; test_litellm.py runs this where LiteLLM is. The provider is the scripted one."""
 
 from __future__ import annotations
 

@@ -153,11 +153,14 @@ class Submitter:
             url = ascii_url(url)
         if self._proxy_env is not None:
             self._warn_about_proxy(url)
+        fields = headers if type(headers) is list else _fields(headers)
         try:
+            if not (streamed or whole or blocking or target or server_name):  # keywords take longer
+                return pool.submit(method, url, fields, body, clocks)
             return pool.submit(
                 method,
                 url,
-                headers if type(headers) is list else _fields(headers),
+                fields,
                 body,
                 clocks,
                 streamed=streamed,

@@ -203,5 +203,6 @@ void ps_conn_close(struct ps_conn *c, const struct ps_err *err);
 const char *ps_conn_state_name(enum ps_conn_state st);
 /* "" before the socket is there. */
 const char *ps_conn_peer_text(const struct ps_conn *c);
+const char *ps_conn_local_text(const struct ps_conn *c);
 
 #endif

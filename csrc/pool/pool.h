@@ -23,6 +23,7 @@ struct ps_pool_settings {
     size_t max_conns_n;           /* over all origins */
     size_t max_per_origin_n;
     size_t max_waiting_n;         /* waiters without a dial of their own */
+    size_t max_idle_n;            /* idle connections over all origins; the longest idle ones go */
     bool is_strict;               /* the peer's stream limit is for all requests to it, not per connection */
     uint64_t idle_ms;             /* 0 = no limit */
     uint64_t age_ms;              /* 0 = no limit; +-10 % jitter per connection (rule 40) */
@@ -101,6 +102,7 @@ struct ps_pool {
     size_t resting_n;
     struct ps_list waiting;      /* all waiters in order */
     struct ps_list idle;         /* all idle connections, longest idle first */
+    size_t idle_n;               /* how many */
     size_t conns_n, leaving_n, draining_n, waiting_n, undialed_n; /* sums over the origins */
     uint64_t next_ticket;
     bool is_closing, told_empty;

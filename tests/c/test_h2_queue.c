@@ -129,9 +129,11 @@ static void who_was_refused_is_not_passed_by(struct world *w)
     world_settings(w)->max_per_origin_n = 2;
     struct fake_h2 *p = warm_peer(w, (struct fake_h2_wants){.max_streams = 3, .then = hold});
     struct ask *a = world_ask(w, p), *refused = world_ask(w, p);
-    for (int i = 0; i < 4; i++)
-        world_ask(w, p);
-    UNTIL(w, atomic_load(&p->by_conn[0]) == 4 && atomic_load(&p->by_conn[1]) == 3);
+    world_ask(w, p);
+    struct ask *other = world_ask(w, p);
+    world_ask(w, p), world_ask(w, p);
+    UNTIL(w, atomic_load(&p->by_conn[0]) == 4 && atomic_load(&p->by_conn[1]) == 3 &&
+                 conn_of(other) != NULL && ps_conn_free_slots(conn_of(other)) == 0);
     tell(p, (struct fake_h2_order){.kind = FAKE_H2_DO_SETTINGS, .n = 2, .waits = true});
     tell(p, (struct fake_h2_order){
                 .kind = FAKE_H2_DO_RESET, .id = 5, .code = PS_H2_REFUSED_STREAM});

@@ -131,5 +131,5 @@ def _response(request: ClientRequest, task: Any, writer: BodyWriter | None) -> C
         session=request._session,
         **settings,
     )
-    request.response = made  # type: ignore[assignment]
+    request.response = made
     return made

@@ -16,8 +16,10 @@ from aiohttp.client_exceptions import UnixClientConnectorError
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+import penstock
 from penstock import TLS, Limits, Network, Transport
 from penstock.adapters._aiohttp import settings, version
+from penstock.adapters._aiohttp.errors import head_error
 from penstock.adapters.aiohttp import Middleware, client_session
 from penstock.errors import ConfigError
 from penstock.testing import Upstream, on
@@ -231,6 +233,25 @@ def test_proxies_are_handed_to_the_transport(upstream: Upstream, monkeypatch: py
 
     run(ask())
     assert asked == ["http://proxy:3128", "http://me:p%20w@proxy:3128", None]
+
+
+class Refused(penstock.errors.ConnectError):
+    code = "proxy"
+
+
+@pytest.mark.parametrize(
+    ("detail", "error"), [(407, aiohttp.ClientHttpProxyError), (5, aiohttp.ClientProxyConnectionError)]
+)
+def test_what_a_proxy_refuses(detail: int, error: type[Exception]) -> None:
+    """As in aiohttp: an HTTP proxy's status is told, of others that there is no connection."""
+
+    async def ask() -> None:
+        request = aiohttp.ClientRequest("GET", URL("http://host/"))
+        made = head_error(Refused("no", detail=detail), request)
+        assert type(made) is error
+        assert getattr(made, "status", detail) == detail
+
+    run(ask())
 
 
 # -- the middleware --

@@ -19,6 +19,8 @@ from penstock import errors
 PAYLOAD_TEXT = "Response payload is not completed"
 READ_TIMEOUT_TEXT = "Timeout on reading data from socket"
 CLOSED_TEXT = "Connection closed"
+PROXY_CODES = ("proxy", "proxy_auth")
+HTTP_STATUSES = range(100, 1000)
 
 
 def head_error(err: errors.PenstockError, request: Any, uds: str | None = None) -> BaseException:
@@ -26,6 +28,8 @@ def head_error(err: errors.PenstockError, request: Any, uds: str | None = None) 
     if isinstance(err, errors.TimeoutError):
         return _timeout(err, request)
     if isinstance(err, errors.ConnectError):
+        if err.code in PROXY_CODES:
+            return _proxy_error(err, request)
         return _connector_error(err, request.connection_key, uds)
     if isinstance(err, errors.ReadError | errors.WriteError):
         return aiohttp.ClientOSError(err.os_error or None, str(err))
@@ -67,6 +71,13 @@ def _timeout(err: errors.TimeoutError, request: Any) -> BaseException:
     if isinstance(err, errors.TotalTimeout):
         return asyncio.TimeoutError()
     return aiohttp.SocketTimeoutError(READ_TIMEOUT_TEXT)
+
+
+def _proxy_error(err: errors.ConnectError, request: Any) -> BaseException:
+    """`detail` is the status that CONNECT was answered with, or another protocol's code."""
+    if err.detail in HTTP_STATUSES:
+        return aiohttp.ClientHttpProxyError(request.request_info, (), status=err.detail, message=err.text)
+    return aiohttp.ClientProxyConnectionError(request.connection_key, OSError(err.os_error or None, str(err)))
 
 
 def _connector_error(err: errors.ConnectError, key: Any, uds: str | None) -> BaseException:

@@ -119,6 +119,7 @@ async def _tell_body(request: ClientRequest, body: Any) -> None:
 
 def _response(request: ClientRequest, task: Any, writer: BodyWriter | None) -> ClientResponse:
     settings: dict[str, Any] = {"stream_writer": writer or NO_WRITER} if STREAM_WRITER else {}
+    owner: Any = request
     made: ClientResponse = request.response_class(
         request.method,
         request.original_url,
@@ -131,5 +132,5 @@ def _response(request: ClientRequest, task: Any, writer: BodyWriter | None) -> C
         session=request._session,
         **settings,
     )
-    request.response = made
+    owner.response = made
     return made

@@ -28,7 +28,7 @@ class BodyReader(StreamReader):
     def __init__(self, link: Link, limit: int, timer: Any, loop: Any) -> None:
         super().__init__(link, limit, timer=timer, loop=loop)  # type: ignore[arg-type]
         self._link = link
-        self._decoder: Any = self  # or aiohttp's decompressor, which feeds this
+        self._decoder: Any = None  # aiohttp's decompressor, which feeds this
         self._has_more = False  # the decompressor holds back
         self._is_pulling = False
 
@@ -77,12 +77,17 @@ class BodyReader(StreamReader):
             self._fail(aiohttp.ClientPayloadError(str(err)), err)
 
     def _take(self, piece: bytes) -> None:
+        decoder = self._decoder
         if piece:
-            self._has_more = bool(self._decoder.feed_data(piece, len(piece)))
+            if decoder is None:
+                self.feed_data(piece, len(piece))
+            else:
+                self._has_more = bool(decoder.feed_data(piece, len(piece)))
             return
         if self._http_chunk_splits is not None:
             self.end_http_chunk_receiving()
-        self._decoder.feed_eof()
+        self._decoder = None  # they hold each other
+        (decoder or self).feed_eof()
 
     def _fail(self, exc: BaseException, cause: BaseException) -> None:
         if self._exception is None:  # else it was closed meanwhile

@@ -16,6 +16,7 @@ struct ps_profile {
     struct ps_pool_settings settings; /* its strings are the ones below */
     char *local_address;              /* owned; may be NULL */
     char *uds_path;                   /* owned; may be NULL */
+    struct ps_proxy *proxy;           /* owned; NULL = straight to the origins */
     struct ps_tls_config *tls;        /* one reference; NULL = http only */
     struct ps_tls_sessions *sessions; /* owned */
     size_t upload_bytes;              /* unsent request body held per call */
@@ -33,6 +34,8 @@ struct ps_profile *ps_profile_new(void);
 /* Copies the strings (NULL = none). */
 PS_CHECK enum ps_status ps_profile_set_local_address(struct ps_profile *p, const char *ip);
 PS_CHECK enum ps_status ps_profile_set_uds(struct ps_profile *p, const char *path);
+/* Takes `given`. Once, before first use. */
+void ps_profile_set_proxy(struct ps_profile *p, struct ps_proxy *given);
 /* Makes the TLS config and the session cache. */
 PS_CHECK enum ps_status ps_profile_set_tls(struct ps_profile *p,
                                            const struct ps_tls_settings *settings,

@@ -36,6 +36,9 @@ class PoolConfig(TypedDict):
     user_timeout_ms: int
     eyeballs_ms: int
     dns_ttl_ms: int
+    # Pairs of kind (csrc/conn/proxy.h), host, port, fields (lines for it alone), user and password (SOCKS), tls (pairs
+    # of what follows below, for an https proxy; else None). None = straight to the origins.
+    proxy: tuple[tuple[str, Any], ...] | None
     # tls
     verify: bool
     check_hostname: bool

@@ -30,6 +30,7 @@ ERROR_NAMES: dict[type[errors.PenstockError], str] = {
     errors.WriteTimeout: "WriteTimeout",
     errors.PoolTimeout: "PoolTimeout",
     errors.TimeoutError: "ReadTimeout",
+    errors.ProxyError: "ProxyError",
     errors.ConnectError: "ConnectError",
     errors.ReadError: "ReadError",
     errors.WriteError: "WriteError",
@@ -137,7 +138,8 @@ class Core:
     """The constructor: httpx's arguments in httpx's order, then penstock's own.
 
     tls replaces `verify` and `cert`; network replaces `uds` and `local_address`; limits may be of either library.
-    `retries` repeats failed connects. `proxy` and `socket_options` other than None, and http1=False, are refused.
+    `retries` repeats failed connects. `socket_options` other than None are refused; `proxy` is a
+    URL, the library's Proxy or penstock's.
     Timeouts come with each request, from the client.
     """
 

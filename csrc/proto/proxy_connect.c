@@ -71,7 +71,8 @@ static enum ps_status end_head(struct ps_connect_answer *a, struct ps_err *err)
         a->status = 0;
         return PS_OK;
     }
-    enum ps_status st = status == 407 ? PS_PROXY_AUTH : PS_PROXY_FAILED;
+    /* tinyproxy says 401 to wrong credentials; no origin has been asked anything yet. */
+    enum ps_status st = status == 407 || status == 401 ? PS_PROXY_AUTH : PS_PROXY_FAILED;
     ps_err_set(err, st, PS_PHASE_PROXY, "it answered CONNECT with status %d", status);
     if (err != NULL)
         err->detail = status;

@@ -40,7 +40,7 @@ PS_CHECK enum ps_status ps_connect_write(struct ps_buf *out, const char *host, u
                                          const char *fields);
 
 /* Reads on; `*used_n` bytes of `bytes` were of the answer. PS_OK: more is needed, or at is OPEN.
- * PS_PROXY_AUTH (407), PS_PROXY_FAILED (any other status, no HTTP, too long); err->detail is the status
+ * PS_PROXY_AUTH (407, 401), PS_PROXY_FAILED (any other status, no HTTP, too long); err->detail is the status
  * when there is one. */
 PS_CHECK enum ps_status ps_connect_feed(struct ps_connect_answer *a, struct ps_bytes bytes,
                                         size_t *used_n, struct ps_err *err);

@@ -67,6 +67,7 @@ static const struct row rows[] = {
     {OK "a:\r\nb: \xff\tx\r\n\r\n", PS_OK, 200, ""},
     {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\n" OK "\r\nz", PS_OK, 200, "z"},
     {"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n", PS_PROXY_AUTH, 407, NULL},
+    {"HTTP/1.0 401 Unauthorized\r\n\r\n", PS_PROXY_AUTH, 401, NULL},
     {"HTTP/1.1 502 Bad\r\n\r\n", PS_PROXY_FAILED, 502, NULL},
     {"HTTP/1.1 302 x\r\nLocation: y\r\n\r\n", PS_PROXY_FAILED, 302, NULL},
     {"HTTP/1.1 101 x\r\n\r\n", PS_PROXY_FAILED, 101, NULL},

@@ -349,7 +349,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
     ("settings", "words"),
     [
         ({"http1": False, "http2": False}, "http1=False"),
-        ({"proxy": "http://p"}, "proxy="),
+        ({"proxy": "ftp://p"}, "proxy"),
         ({"socket_options": []}, "socket_options"),
         ({"tls": TLS(), "verify": False}, "tls= replaces"),
         ({"network": Network(), "uds": "/x"}, "network= replaces"),

@@ -50,8 +50,13 @@ def after_head(*steps: Step) -> Script:
         (after_head(Send(b"HTTP/1.1 2"), EndWriting()), errors.ProxyError, 0, "it closed the connection"),
         (after_head(Reset()), errors.ProxyError, 0, "opens no way"),
         ([Send(b"HTTP/1.1 408 x\r\n\r\n")], errors.ProxyError, 408, "status 408"),
-        (after_head(Send(OK + b"\r\nno TLS, and long enough to be seen as none")), errors.TLSError, None, "wrong version"),
-        (after_head(Send(OK + b"\r\n"), Close()), errors.TLSError, None, "during the TLS handshake"),
+        (
+            after_head(Send(OK + b"\r\nno TLS, and long enough to be seen as none")),
+            errors.TLSError,
+            None,
+            "wrong version",
+        ),
+        (after_head(Send(OK + b"\r\n"), EndWriting()), errors.TLSError, None, "during the TLS handshake"),
     ],
 )
 async def test_bad_answers_to_connect(

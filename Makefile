@@ -13,7 +13,7 @@ SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries; and servers as test peers.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates
-PEERS  := curl nginx-light nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs wrk
+PEERS  := curl nginx-light tinyproxy-bin nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs wrk
 # The bridge and the scripted upstream have two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c \

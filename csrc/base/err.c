@@ -10,11 +10,11 @@ static const char *const status_names[] = {
     "BAD_SCHEME",   "RESOLVE_FAILED", "CONNECT_FAILED", "TLS_FAILED", "CERT_REJECTED",
     "TIMED_OUT",    "READ_FAILED",    "WRITE_FAILED", "DISCONNECTED", "TRUNCATED",
     "PROTOCOL",     "LIMIT",          "BODY_MISMATCH", "CANCELLED",   "CLOSED",
-    "FORKED",       "INTERNAL",
+    "FORKED",       "INTERNAL",       "PROXY_FAILED", "PROXY_AUTH",
 };
 
 static const char *const phase_names[] = {
-    "none", "queue", "resolve", "connect", "tls", "send", "wait", "head", "body",
+    "none", "queue", "resolve", "connect", "tls", "send", "wait", "head", "body", "proxy",
 };
 
 const char *ps_status_name(enum ps_status st)

@@ -19,6 +19,7 @@ enum ps_phase {
     PS_PHASE_WAIT = 6,    /* request written, no response byte yet */
     PS_PHASE_HEAD = 7,    /* inside the response head */
     PS_PHASE_BODY = 8,    /* inside the response body */
+    PS_PHASE_PROXY = 9,   /* asking a proxy for the way to the origin */
 };
 
 /* Which clock ran out. Shared with Python: append only. */
@@ -37,7 +38,7 @@ struct ps_err {
     enum ps_phase phase;
     enum ps_clock_kind clock;
     int sys;         /* negative errno as libuv reports it; 0 = none */
-    long detail;     /* X509 verify result or another library's own code; 0 = none */
+    long detail;     /* X509 verify result, HTTP/2 error code, a proxy's status or reply; 0 = none */
     char text[232];  /* one English sentence without a final dot; never a secret; NUL-terminated */
 };
 

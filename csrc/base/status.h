@@ -30,6 +30,8 @@ enum ps_status {
     PS_CLOSED = 19,         /* transport or engine is closed */
     PS_FORKED = 20,         /* made before a fork, used in the child */
     PS_INTERNAL = 21,       /* a bug of ours */
+    PS_PROXY_FAILED = 22,   /* the proxy opened no way to the origin; ps_err.detail is its code */
+    PS_PROXY_AUTH = 23,     /* the proxy wants credentials, or refuses those it got */
 };
 
 /* A short stable name ("TIMED_OUT"); never NULL. */

@@ -1,6 +1,6 @@
 /* conn/conn.c -- a connection's states, from the name to OPEN and from OPEN to freed.
- * The bytes are moved in pump.c and feed.c, the handshake is in handshake.c, the last words in goodbye.c,
- * streams are in stream.c. */
+ * The way to a socket is in dialing.c, through a proxy in tunnel.c and outer.c, the handshake in handshake.c;
+ * bytes are moved in pump.c and feed.c, the last words are in goodbye.c, streams in stream.c. */
 #include "conn/conn.h"
 
 #include <assert.h>
@@ -73,6 +73,8 @@ static void conn_free(struct ps_conn *c)
     if (c->codec != NULL)
         ps_codec_fini(c->codec);
     ps_tls_link_fini(&c->tls);
+    ps_tls_link_fini(&c->outer);
+    conn_tunnel_free(c);
     ps_free(c);
 }
 
@@ -155,87 +157,6 @@ void ps_conn_drain(struct ps_conn *c)
         conn_fail(c, NULL);
 }
 
-/* -- dialing -- */
-
-static void on_deadline(struct ps_deadline *d, uint64_t now_ms)
-{
-    struct ps_conn *c = PS_ITEM(d, struct ps_conn, deadline);
-    (void)now_ms;
-    struct ps_err err;
-    bool is_tls = c->state == PS_CONN_TLS;
-    const char *doing = is_tls                ? "the TLS handshake"
-                        : c->dns_us == UINT64_MAX ? "resolving the name"
-                                                  : "connecting";
-    enum ps_phase phase = is_tls                    ? PS_PHASE_TLS
-                          : c->dns_us == UINT64_MAX ? PS_PHASE_RESOLVE
-                                                    : PS_PHASE_CONNECT;
-    ps_err_set(&err, PS_TIMED_OUT, phase, "%s to %s:%u did not finish within %.3g s%s%s", doing,
-               c->target.host, c->target.port, (double)c->connect_ms / 1000.0,
-               c->dial.tried_text[0] != '\0' ? "; tried " : "", c->dial.tried_text);
-    err.clock = PS_CLOCK_CONNECT;
-    conn_fail(c, &err);
-}
-
-static void on_dialed(void *owner, struct ps_sock *given, const struct ps_err *err)
-{
-    struct ps_conn *c = owner;
-    if (given == NULL) {
-        conn_fail(c, err);
-        return;
-    }
-    c->connect_us = conn_lap_us(c);
-    conn_secure(c, given);
-}
-
-static enum ps_status start_dial(struct ps_conn *c, const struct ps_addrs *addrs, struct ps_err *err)
-{
-    struct ps_addrs at = {0};
-    if (addrs != NULL)
-        at = *addrs;
-    for (size_t i = 0; i < at.n; i++) {
-        struct sockaddr *sa = (struct sockaddr *)&at.at[i].sa;
-        if (sa->sa_family == AF_INET6)
-            ((struct sockaddr_in6 *)(void *)sa)->sin6_port = htons(c->target.port);
-        else
-            ((struct sockaddr_in *)(void *)sa)->sin_port = htons(c->target.port);
-    }
-    ps_addrs_interleave(&at, (unsigned)c->id);
-    return ps_dial_start(&c->dial, &at, err);
-}
-
-static void on_resolved(void *owner, const struct ps_addrs *addrs, const struct ps_err *err)
-{
-    struct ps_conn *c = owner;
-    struct ps_err dial_err;
-    c->dns_us = conn_lap_us(c);
-    if (addrs == NULL)
-        conn_fail(c, err);
-    else if (start_dial(c, addrs, &dial_err) != PS_OK)
-        conn_fail(c, &dial_err);
-}
-
-static enum ps_status start(struct ps_conn *c, struct ps_err *err)
-{
-    struct ps_addrs cached = {0};
-    c->mark_ns = uv_hrtime();
-    if (c->settings->dial.uds_path != NULL)
-        return start_dial(c, NULL, err);
-    enum ps_status st = ps_resolver_ask(c->env->resolver, c->target.host, c->settings->family,
-                                        c->settings->dns_ttl_ms, &c->lookup, &cached, err);
-    if (st != PS_OK || cached.n == 0)
-        return st;
-    c->dns_us = conn_lap_us(c);
-    return start_dial(c, &cached, err);
-}
-
-static enum ps_status arm_deadline(struct ps_conn *c, struct ps_err *err)
-{
-    if (c->connect_ms == 0)
-        return PS_OK;
-    uint64_t due = ps_clock_now_ms(c->env->clock) + c->connect_ms;
-    return ps_clock_set(c->env->clock, &c->deadline, due) == PS_OK ? PS_OK : ps_err_nomem(err);
-}
-
 enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
                            const struct ps_conn_settings *settings,
                            const struct ps_conn_target *target, uint64_t connect_ms,
@@ -256,22 +177,12 @@ enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
     c->is_tls = target->is_https;
     c->dns_us = c->connect_us = c->tls_us = c->ping_us = UINT64_MAX;
     c->goaway_code = -1;
-    c->deadline.fire = on_deadline;
-    c->lookup.owner = c;
-    c->lookup.on_done = on_resolved;
-    c->dial = (struct ps_dial){.loop = env->loop,
-                               .clock = env->clock,
-                               .share = env->sock_share,
-                               .settings = &settings->dial,
-                               .owner = c,
-                               .on_done = on_dialed};
     ps_list_init(&c->streams);
     ps_list_init(&c->sending);
     ps_list_init(&c->over);
-    enum ps_status st = arm_deadline(c, err);
-    if (st != PS_OK)
-        goto fail;
-    st = start(c, err);
+    enum ps_status st = conn_tunnel_prepare(c, err);
+    if (st == PS_OK)
+        st = conn_dial(c, err);
     if (st != PS_OK)
         goto fail;
     *out = c;

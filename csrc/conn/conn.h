@@ -1,4 +1,4 @@
-/* conn/conn.h -- one connection: name -> address -> socket -> TLS -> HTTP, and the pump between them.
+/* conn/conn.h -- one connection: name -> address -> socket -> proxy -> TLS -> HTTP, and the pump between them.
  *
  *   DIAL -> TUNNEL -> TLS -> OPEN -> DRAIN -> CLOSING -> CLOSED
  *
@@ -15,6 +15,7 @@
 
 #include "base/list.h"
 #include "conn/env.h"
+#include "conn/proxy.h"
 #include "conn/stream.h"
 #include "net/dial.h"
 #include "proto/codec.h"
@@ -22,7 +23,7 @@
 
 enum ps_conn_state {
     PS_CONN_DIAL,    /* resolving, then connecting */
-    PS_CONN_TUNNEL,  /* asking a proxy (not yet) */
+    PS_CONN_TUNNEL,  /* asking a proxy */
     PS_CONN_TLS,     /* handshake */
     PS_CONN_OPEN,    /* takes streams */
     PS_CONN_DRAIN,   /* running streams finish, no new ones */
@@ -63,6 +64,7 @@ struct ps_conn_settings {
     struct ps_dial_settings dial;
     enum ps_family family;
     uint64_t dns_ttl_ms;
+    const struct ps_proxy *proxy;      /* NULL: straight to the origin */
     struct ps_tls_config *tls;         /* NULL: https is refused */
     struct ps_tls_sessions *sessions;  /* the pool's; may be NULL */
     enum ps_http2 http2;
@@ -72,6 +74,7 @@ struct ps_conn_settings {
 };
 
 struct ps_conn;
+struct ps_tunnel;
 
 /* Up-calls; never from inside ps_conn_new(). They may call any ps_conn function. */
 struct ps_conn_ops {
@@ -114,12 +117,14 @@ struct ps_conn {
     struct ps_env *env;
     const struct ps_conn_settings *settings;
     struct ps_conn_target target;
-    uint64_t connect_ms;          /* limit for resolve + connect, and again for TLS; 0 = none */
+    uint64_t connect_ms;          /* limit for resolve + connect + proxy, and again for TLS; 0 = none */
     /* connection */
     enum ps_conn_state state;
     struct ps_lookup lookup;
     struct ps_dial dial;
     struct ps_sock *sock;         /* owned from dial's success to on_closed */
+    struct ps_tunnel *tunnel;     /* owned; the talk with a proxy, while it lasts */
+    struct ps_tls_link outer;     /* to an https proxy; everything else goes through it */
     struct ps_tls_link tls;
     struct ps_codec *codec;       /* owned; NULL before OPEN */
     struct ps_deadline deadline;  /* connect or TLS */
@@ -134,7 +139,8 @@ struct ps_conn {
     uint64_t cancels_ms;          /* when that was counted */
     bool is_weary;                /* none was left: it takes no more streams */
     bool has_doubt;               /* a stream was cut that the peer had ignored */
-    bool is_tls;
+    bool has_outer;
+    bool is_tls;                  /* to the origin */
     bool is_h2;
     bool is_pumping;
     bool again;                   /* something moved while telling: pump once more */
@@ -151,7 +157,7 @@ struct ps_conn {
     uint64_t opened_ms;           /* when it became OPEN */
     uint64_t idle_since_ms;
     uint64_t requests_n;
-    uint64_t dns_us, connect_us, tls_us; /* durations; UINT64_MAX = did not happen */
+    uint64_t dns_us, connect_us, tls_us; /* durations; UINT64_MAX = did not happen; a proxy's is in connect */
     uint64_t ping_us;             /* the last PING's round trip; UINT64_MAX = none */
     uint64_t mark_ns;             /* start of the phase being timed */
 };

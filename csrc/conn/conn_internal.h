@@ -11,6 +11,7 @@ enum {
     CONN_CANCELS_N = 500,
     CONN_CANCELS_PER_S = 16,
     CONN_CANCEL = 1000, /* one RST_STREAM in conn.cancels_left */
+    CONN_VIA_BYTES = 100,
 };
 
 void conn_set_state(struct ps_conn *c, enum ps_conn_state to);
@@ -22,14 +23,44 @@ void conn_fail(struct ps_conn *c, const struct ps_err *err);
 /* The last step: tells the owner and frees `c`. */
 void conn_closed(struct ps_conn *c);
 
+/* dialing.c: to a socket. On an error nothing is pending. */
+PS_CHECK enum ps_status conn_dial(struct ps_conn *c, struct ps_err *err);
+/* Says before `err` that it was on the way to the proxy, if there is one. */
+void conn_blame_proxy(const struct ps_conn *c, struct ps_err *err);
+
+/* tunnel.c: from a socket to a pipe to the origin, when there is a proxy. */
+PS_CHECK enum ps_status conn_tunnel_prepare(struct ps_conn *c, struct ps_err *err);
+/* Is the origin's own address wanted, for a proxy that resolves no names? */
+bool conn_tunnel_wants_address(const struct ps_conn *c);
+void conn_tunnel_take_address(struct ps_conn *c, const struct ps_addrs *addrs);
+void conn_tunnel_start(struct ps_conn *c);
+/* The proxy can hear us: ask, or be done when it forwards. */
+void conn_tunnel_ask(struct ps_conn *c);
+/* Takes the proxy's words off the front of `bytes`; what remains is of the origin. */
+struct ps_bytes conn_tunnel_feed(struct ps_conn *c, struct ps_bytes bytes);
+void conn_tunnel_fail(struct ps_conn *c, const struct ps_err *why);
+void conn_tunnel_free(struct ps_conn *c);
+
+/* outer.c: TLS to the proxy itself. */
+void conn_outer_start(struct ps_conn *c);
+/* Encrypts `bytes` and writes what comes of it; with n == 0 only flushes TLS's own words. */
+PS_CHECK enum ps_status conn_outer_write(struct ps_conn *c, struct ps_bytes bytes,
+                                         struct ps_err *err);
+/* Decrypts, a scratch at a time, for `take`. False: it has failed, or its peer has said goodbye (*err is
+ * PS_OK then). */
+bool conn_outer_feed(struct ps_conn *c, struct ps_bytes bytes,
+                     void (*take)(struct ps_conn *c, struct ps_bytes bytes), struct ps_err *err);
+
 /* handshake.c: TLS or plain to OPEN. */
-void conn_secure(struct ps_conn *c, struct ps_sock *given);
+void conn_begin(struct ps_conn *c, struct ps_sock *given);
+/* The pipe reaches the origin, or a proxy that forwards. */
+void conn_secure(struct ps_conn *c);
 void conn_handshake(struct ps_conn *c);
 /* Encrypts `plain` and writes what comes of it; with n == 0 only flushes TLS's own words. */
 PS_CHECK enum ps_status conn_write_tls(struct ps_conn *c, struct ps_bytes plain, struct ps_err *err);
 
 /* pump.c */
-/* To the socket, counted in sent_n. */
+/* To the socket, through the outer TLS when there is one; counted in sent_n. */
 PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes,
                                         struct ps_err *err);
 void conn_pump(struct ps_conn *c);

@@ -12,7 +12,7 @@
 #include "net/resolver.h"
 #include "net/sock.h"
 
-enum { PS_ENV_SCRATCH_BYTES = 65536 };
+enum { PS_ENV_SCRATCH_BYTES = 65536, PS_ENV_OUTER_BYTES = 16384 };
 
 struct ps_env {
     uv_loop_t *loop;
@@ -21,7 +21,9 @@ struct ps_env {
     struct ps_sock_share *sock_share;
     struct ps_buf wire_out;  /* codec output on its way to the socket or to TLS */
     struct ps_buf cipher_out; /* TLS output on its way to the socket */
+    struct ps_buf outer_out;  /* the same, once more encrypted for an https proxy */
     uint8_t plain_in[PS_ENV_SCRATCH_BYTES]; /* decrypted bytes on their way to the codec */
+    uint8_t outer_in[PS_ENV_OUTER_BYTES];   /* decrypted once, from an https proxy */
     uint64_t next_conn_id;
     struct ps_list dirty;
 };

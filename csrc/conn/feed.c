@@ -1,4 +1,4 @@
-/* conn/feed.c -- what the socket tells: bytes (through TLS when there is one), the end, failures.
+/* conn/feed.c -- what the socket tells: bytes (through TLS when there is one, or two), the end, failures.
  * Bytes go to the codec a scratch at a time and the pump runs after each, so that a view never outlives
  * its buffer. Thread: io. */
 #include "conn/conn_internal.h"
@@ -16,22 +16,43 @@ static void feed_plain(struct ps_conn *c, struct ps_bytes bytes)
     conn_pump(c);
 }
 
+/* The end before OPEN. */
+static void on_early_eof(struct ps_conn *c)
+{
+    struct ps_err err;
+    bool is_outer = c->has_outer && !c->outer.open;
+    if (c->state == PS_CONN_TUNNEL && !is_outer) {
+        ps_err_set(&err, PS_PROXY_FAILED, PS_PHASE_PROXY, "it closed the connection");
+        conn_tunnel_fail(c, &err);
+        return;
+    }
+    ps_err_set(&err, PS_TLS_FAILED, PS_PHASE_TLS,
+               "%s:%u closed the connection during the TLS handshake",
+               is_outer ? c->settings->proxy->host : c->target.host,
+               is_outer ? c->settings->proxy->port : c->target.port);
+    if (is_outer)
+        conn_blame_proxy(c, &err);
+    conn_fail(c, &err);
+}
+
+/* Did the peer say that this is the end, as far as it could? (rules 74, 75) */
+static bool is_clean_eof(const struct ps_conn *c)
+{
+    return c->is_tls ? c->tls.peer_closed : !c->has_outer || c->outer.peer_closed;
+}
+
 static void on_eof(void *owner)
 {
     struct ps_conn *c = owner;
     if (c->state < PS_CONN_OPEN) {
-        struct ps_err err;
-        ps_err_set(&err, PS_TLS_FAILED, PS_PHASE_TLS,
-                   "%s:%u closed the connection during the TLS handshake", c->target.host,
-                   c->target.port);
-        conn_fail(c, &err);
+        on_early_eof(c);
         return;
     }
     if (c->state >= PS_CONN_CLOSING || c->peer_done)
         return;
     c->peer_done = true;
     ps_sock_read_stop(c->sock);
-    ps_codec_feed_eof(c->codec, !c->is_tls || c->tls.peer_closed);
+    ps_codec_feed_eof(c->codec, is_clean_eof(c));
     conn_pump(c);
 }
 
@@ -60,15 +81,38 @@ static void feed_cipher(struct ps_conn *c, struct ps_bytes bytes)
         conn_pump(c); /* TLS itself has something to say (key update, alert) */
 }
 
-static void on_read(void *owner, struct ps_bytes bytes)
+/* What the proxy, or the origin, has sent. */
+static void take(struct ps_conn *c, struct ps_bytes bytes)
 {
-    struct ps_conn *c = owner;
-    if (c->is_h2)
-        live_heard(c);
+    if (c->state == PS_CONN_TUNNEL)
+        bytes = conn_tunnel_feed(c, bytes);
+    if (bytes.n == 0 || c->state <= PS_CONN_TUNNEL || c->state >= PS_CONN_CLOSING)
+        return;
     if (c->is_tls)
         feed_cipher(c, bytes);
     else
         feed_plain(c, bytes);
+}
+
+static void on_fail(void *owner, const struct ps_err *err);
+
+static void on_read(void *owner, struct ps_bytes bytes)
+{
+    struct ps_conn *c = owner;
+    struct ps_err err;
+    if (c->is_h2)
+        live_heard(c);
+    if (!c->has_outer)
+        take(c, bytes);
+    else if (conn_outer_feed(c, bytes, take, &err) || c->state >= PS_CONN_CLOSING)
+        return;
+    else if (err.status == PS_OK)
+        on_eof(c);
+    else {
+        if (c->state > PS_CONN_TUNNEL)
+            conn_blame_proxy(c, &err);
+        on_fail(c, &err);
+    }
 }
 
 static void on_fail(void *owner, const struct ps_err *err)
@@ -85,8 +129,15 @@ static void on_fail(void *owner, const struct ps_err *err)
         return;
     }
     struct ps_err why = *err;
-    if (c->state == PS_CONN_TLS) { /* nothing was sent: a failure to connect */
-        why.status = PS_TLS_FAILED;
+    if (c->state == PS_CONN_TUNNEL && (!c->has_outer || c->outer.open)) {
+        conn_tunnel_fail(c, &why);
+        return;
+    }
+    if (c->state == PS_CONN_TUNNEL)
+        conn_blame_proxy(c, &why);
+    if (c->state == PS_CONN_TUNNEL || c->state == PS_CONN_TLS) { /* nothing was sent: a failure to connect */
+        if (why.status != PS_NOMEM && why.status != PS_CERT_REJECTED)
+            why.status = PS_TLS_FAILED;
         why.phase = PS_PHASE_TLS;
     }
     conn_fail(c, &why);

@@ -1,4 +1,4 @@
-/* conn/goodbye.c -- the polite last words of a connection: GOAWAY, then close_notify.
+/* conn/goodbye.c -- the polite last words of a connection: GOAWAY, then close_notify, inside and outside.
  * Said if the kernel takes them at once; the connection ends either way. Thread: io. */
 #include "conn/conn_internal.h"
 #include "proto/h2.h"
@@ -19,19 +19,29 @@ static void say_goaway(struct ps_conn *c)
     ps_buf_clear(out);
 }
 
+/* close_notify of the origin's TLS. */
+static void say_close(struct ps_conn *c)
+{
+    ps_tls_link_close(&c->tls);
+    ps_buf_clear(&c->env->cipher_out);
+    if (ps_tls_link_pull(&c->tls, &c->env->cipher_out) == PS_OK) {
+        enum ps_status st = conn_write_sock(c, ps_buf_view(&c->env->cipher_out), NULL);
+        (void)st; /* as above */
+    }
+    ps_buf_clear(&c->env->cipher_out);
+}
+
 void conn_say_goodbye(struct ps_conn *c)
 {
     if (c->sock == NULL || c->write_err.status != PS_OK)
         return;
     if (c->is_h2 && c->codec != NULL)
         say_goaway(c);
-    if (!c->is_tls || !c->tls.open)
-        return;
-    ps_tls_link_close(&c->tls);
-    ps_buf_clear(&c->env->cipher_out);
-    if (ps_tls_link_pull(&c->tls, &c->env->cipher_out) == PS_OK) {
-        enum ps_status st = ps_sock_write(c->sock, ps_buf_view(&c->env->cipher_out), NULL);
+    if (c->is_tls && c->tls.open)
+        say_close(c);
+    if (c->has_outer && c->outer.open) {
+        ps_tls_link_close(&c->outer);
+        enum ps_status st = conn_outer_write(c, ps_bytes_of(NULL, 0), NULL);
         (void)st; /* as above */
     }
-    ps_buf_clear(&c->env->cipher_out);
 }

@@ -1,4 +1,4 @@
-/* conn/handshake.c -- from a connected socket to OPEN: TLS and ALPN, then the codec.
+/* conn/handshake.c -- from a pipe to the origin to OPEN: TLS and ALPN, then the codec.
  * Thread: io. Limit: the conn's connect deadline, armed anew for TLS. */
 #include "base/mem.h"
 #include "conn/conn_internal.h"
@@ -20,6 +20,10 @@ static void conn_ready(struct ps_conn *c, bool is_h2)
                               : ps_h1_new(&c->codec, &c->settings->codec, &err);
     c->is_h2 = is_h2 && st == PS_OK;
     c->target.is_wary = c->target.is_wary && c->is_h2;
+    if (st == PS_OK && ps_proxy_forwards(c->settings->proxy, c->target.is_https))
+        ps_h1_set_via(c->codec, &(struct ps_h1_via){.host = c->target.host,
+                                                    .port = c->target.port,
+                                                    .fields = c->settings->proxy->fields});
     c->opened_ms = c->idle_since_ms = c->cancels_ms = ps_clock_now_ms(c->env->clock);
     c->cancels_left = CONN_CANCELS_N * CONN_CANCEL;
     if (st == PS_OK && is_h2 && live_start(c) != PS_OK)
@@ -113,27 +117,36 @@ static enum ps_status start_tls(struct ps_conn *c, struct ps_err *err)
     return st;
 }
 
-void conn_secure(struct ps_conn *c, struct ps_sock *given)
+void conn_secure(struct ps_conn *c)
 {
     struct ps_err err;
-    c->sock = given;
-    ps_sock_adopt(c->sock, &conn_sock_ops, c);
-    enum ps_status st = c->is_tls ? start_tls(c, &err) : PS_OK;
-    if (st == PS_OK)
-        st = ps_sock_read_start(c->sock, &err);
-    if (st != PS_OK) {
-        conn_fail(c, &err);
+    if (!c->is_tls) {
+        bool is_prior = c->settings->http2 == PS_HTTP2_PRIOR && !c->target.h1_only;
+        conn_ready(c, is_prior && !ps_proxy_forwards(c->settings->proxy, c->target.is_https));
         return;
     }
-    if (!c->is_tls) {
-        conn_ready(c, c->settings->http2 == PS_HTTP2_PRIOR && !c->target.h1_only);
+    if (start_tls(c, &err) != PS_OK) {
+        conn_fail(c, &err);
         return;
     }
     if (c->connect_ms > 0) { /* it was set, so moving it cannot fail */
         uint64_t due = ps_clock_now_ms(c->env->clock) + c->connect_ms;
-        st = ps_clock_set(c->env->clock, &c->deadline, due);
+        enum ps_status st = ps_clock_set(c->env->clock, &c->deadline, due);
         (void)st;
     }
     conn_set_state(c, PS_CONN_TLS);
     conn_handshake(c);
+}
+
+void conn_begin(struct ps_conn *c, struct ps_sock *given)
+{
+    struct ps_err err;
+    c->sock = given;
+    ps_sock_adopt(c->sock, &conn_sock_ops, c);
+    if (ps_sock_read_start(c->sock, &err) != PS_OK)
+        conn_fail(c, &err);
+    else if (c->settings->proxy != NULL)
+        conn_tunnel_start(c);
+    else
+        conn_secure(c);
 }

@@ -176,7 +176,8 @@ static void mark_written(struct ps_conn *c)
 
 enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes, struct ps_err *err)
 {
-    enum ps_status st = ps_sock_write(c->sock, bytes, err);
+    enum ps_status st = c->has_outer ? conn_outer_write(c, bytes, err)
+                                     : ps_sock_write(c->sock, bytes, err);
     if (st == PS_OK || st == PS_NOMEM) /* without memory for the rest a part may be gone */
         c->sent_n += bytes.n;
     return st;

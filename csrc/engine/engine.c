@@ -111,6 +111,7 @@ enum ps_status ps_engine_open(struct ps_engine *e, uv_loop_t *loop,
     e->sweep.fire = on_sweep;
     ps_buf_init(&e->env.wire_out, PS_ENV_SCRATCH_BYTES);
     ps_buf_init(&e->env.cipher_out, PS_ENV_SCRATCH_BYTES);
+    ps_buf_init(&e->env.outer_out, PS_ENV_SCRATCH_BYTES);
     e->env.loop = loop;
     e->env.clock = &e->clock;
     e->env.sock_share = &e->sock_share;
@@ -142,6 +143,7 @@ void ps_engine_fini(struct ps_engine *e)
     ps_clock_fini(&e->clock);
     ps_buf_fini(&e->env.wire_out);
     ps_buf_fini(&e->env.cipher_out);
+    ps_buf_fini(&e->env.outer_out);
     e->is_open = false;
 }
 

@@ -90,6 +90,12 @@ enum ps_status ps_profile_set_options(struct ps_profile *p, const struct ps_sock
     return PS_OK;
 }
 
+void ps_profile_set_proxy(struct ps_profile *p, struct ps_proxy *given)
+{
+    p->proxy = given;
+    p->settings.conn.proxy = given;
+}
+
 enum ps_status ps_profile_set_tls(struct ps_profile *p, const struct ps_tls_settings *settings,
                                   struct ps_err *err)
 {
@@ -121,5 +127,6 @@ void ps_profile_unref(struct ps_profile *p)
     ps_free(p->local_address);
     ps_free(p->uds_path);
     ps_free(p->options);
+    ps_proxy_free(p->proxy);
     ps_free(p);
 }

@@ -17,6 +17,7 @@ struct ps_profile {
     char *local_address;              /* owned; may be NULL */
     char *uds_path;                   /* owned; may be NULL */
     struct ps_sock_option *options;   /* owned; may be NULL */
+    struct ps_proxy *proxy;           /* owned; NULL = straight to the origins */
     struct ps_tls_config *tls;        /* one reference; NULL = http only */
     struct ps_tls_sessions *sessions; /* owned */
     size_t upload_bytes;              /* unsent request body held per call */
@@ -38,6 +39,8 @@ PS_CHECK enum ps_status ps_profile_set_uds(struct ps_profile *p, const char *pat
 /* Copies the options; PS_NOMEM. */
 PS_CHECK enum ps_status ps_profile_set_options(struct ps_profile *p,
                                                const struct ps_sock_option *options, size_t n);
+/* Takes `given`. Once, before first use. */
+void ps_profile_set_proxy(struct ps_profile *p, struct ps_proxy *given);
 /* Makes the TLS config and the session cache. */
 PS_CHECK enum ps_status ps_profile_set_tls(struct ps_profile *p,
                                            const struct ps_tls_settings *settings,

@@ -1,5 +1,5 @@
 /* pool/origin.c -- the table of origins: scheme, host, port and TLS name (rule 86; the rest of the key is
- * the pool itself, which has one set of TLS, network and limit settings), and what is remembered of each:
+ * the pool itself, which has one proxy or none and one set of TLS, network and limit settings), and what is remembered of each:
  * the protocol it speaks, its wish for calm, its replay budget.
  * Thread: io. Owner: pool. Without connections and waiters an origin rests; the longest resting one is
  * freed when there are more than PS_POOL_RESTING_N. */
@@ -151,7 +151,8 @@ bool origin_may_share(const struct ps_origin *o)
 {
     enum ps_http2 http2 = o->pool->settings.conn.http2;
     enum ps_http2 least = o->is_https ? PS_HTTP2_ALPN : PS_HTTP2_PRIOR;
-    return http2 >= least && !o->h1_only && o->speaks != PS_SPEAKS_H1;
+    return http2 >= least && !o->h1_only && o->speaks != PS_SPEAKS_H1 &&
+           !ps_proxy_forwards(o->pool->settings.conn.proxy, o->is_https);
 }
 
 bool origin_is_probing(const struct ps_origin *o)

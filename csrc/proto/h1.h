@@ -20,6 +20,16 @@
 PS_CHECK enum ps_status ps_h1_new(struct ps_codec **out, const struct ps_codec_limits *limits,
                                   struct ps_err *err);
 
+/* The peer is a proxy that passes requests on (RFC 9112 3.2.2). Strings are borrowed for the codec's life. */
+struct ps_h1_via {
+    const char *host;   /* the origin's, no brackets */
+    uint16_t port;
+    const char *fields; /* whole lines for the proxy alone, with CRLF; "" = none */
+};
+
+/* Before the first open(): requests are written for a proxy. */
+void ps_h1_set_via(struct ps_codec *c, const struct ps_h1_via *via);
+
 /* The server's Keep-Alive: timeout= in ms, 0 when it gave none (rule 78). */
 uint64_t ps_h1_keep_alive_ms(const struct ps_codec *c);
 

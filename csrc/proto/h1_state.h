@@ -51,6 +51,7 @@ struct ps_h1 {
     struct ps_codec_limits limits;
     struct ps_err why; /* of FAIL */
     struct h1_writer out;
+    struct ps_h1_via via; /* host is NULL: none */
 
     /* Input. */
     struct ps_bytes in;  /* borrowed: the unread rest of the view given to feed() */

@@ -14,7 +14,8 @@
 enum {
     PIECE_FRAME_BYTES = 9,
     LAST_CHUNK_BYTES = 5,
-    FRAMING_LINE_BYTES = 48
+    FRAMING_LINE_BYTES = 48,
+    ORIGIN_BYTES = 280
 };
 
 static const char last_chunk[] = "0\r\n\r\n";
@@ -49,6 +50,35 @@ static bool is_sent(const struct ps_request *req, struct ps_bytes name)
     return req->expect_continue || !ps_bytes_ieq_str(name, "Expect");
 }
 
+/* Only paths are made absolute; a target that the caller gave in another form is his affair. */
+static bool has_path(const struct ps_request *req)
+{
+    return req->target[0] == '/';
+}
+
+/* "http://host:port" in front of a path for a proxy; returns its length. */
+static size_t origin_text(const struct ps_h1_via *via, const struct ps_request *req,
+                          char out[ORIGIN_BYTES])
+{
+    out[0] = '\0';
+    if (via->host == NULL || (!has_path(req) && strcmp(req->target, "*") != 0))
+        return 0;
+    bool is_v6 = strchr(via->host, ':') != NULL;
+    char port[8] = "";
+    if (via->port != 80)
+        snprintf(port, sizeof port, ":%u", via->port);
+    int n = snprintf(out, ORIGIN_BYTES, "http://%s%s%s%s", is_v6 ? "[" : "", via->host,
+                     is_v6 ? "]" : "", port);
+    assert(n > 0 && n < ORIGIN_BYTES); /* a host has at most 253 bytes */
+    return (size_t)n;
+}
+
+/* Behind the origin: nothing for an OPTIONS of the server itself (RFC 9112 3.2.4). */
+static const char *rest_of_target(const struct ps_request *req, size_t origin_n)
+{
+    return origin_n > 0 && !has_path(req) ? "" : req->target;
+}
+
 static size_t head_n(const struct ps_request *req, size_t framing_n)
 {
     size_t n = strlen(req->method) + strlen(" ") + strlen(req->target) +
@@ -71,14 +101,18 @@ static uint8_t *put_str(uint8_t *to, const char *s)
     return put(to, ps_bytes_str(s));
 }
 
-static uint8_t *put_head(uint8_t *to, const struct ps_request *req, struct ps_bytes framing)
+static uint8_t *put_head(uint8_t *to, const struct ps_request *req, const struct ps_h1_via *via,
+                         struct ps_bytes origin, struct ps_bytes framing)
 {
     to = put_str(to, req->method);
     to = put_str(to, " ");
-    to = put_str(to, req->target);
+    to = put(to, origin);
+    to = put_str(to, rest_of_target(req, origin.n));
     to = put_str(to, " HTTP/1.1\r\nHost: ");
     to = put_str(to, req->authority);
     to = put_str(to, "\r\n");
+    if (via->host != NULL)
+        to = put_str(to, via->fields);
     for (size_t i = 0; i < req->fields->fields_n; i++) {
         struct ps_bytes name = ps_head_name(req->fields, i);
         if (!is_sent(req, name))
@@ -92,17 +126,24 @@ static uint8_t *put_head(uint8_t *to, const struct ps_request *req, struct ps_by
     return put_str(to, "\r\n");
 }
 
+void ps_h1_set_via(struct ps_codec *c, const struct ps_h1_via *via)
+{
+    ps_h1_of(c)->via = *via;
+}
+
 enum ps_status ps_h1_write_head(struct ps_h1 *h, const struct ps_request *req, struct ps_err *err)
 {
     struct h1_writer *w = &h->out;
     char framing[FRAMING_LINE_BYTES];
+    char origin_at[ORIGIN_BYTES];
     struct ps_bytes line = ps_bytes_of(framing, framing_line(req, framing));
-    size_t n = head_n(req, line.n);
+    struct ps_bytes origin = ps_bytes_of(origin_at, origin_text(&h->via, req, origin_at));
+    size_t n = head_n(req, line.n) + origin.n + (h->via.host == NULL ? 0 : strlen(h->via.fields));
     uint8_t *to = NULL;
     w->queue.limit_bytes = n + H1_QUEUE_BYTES;
     if (ps_buf_reserve(&w->queue, n, &to) != PS_OK)
         return ps_err_nomem(err);
-    size_t put_n = (size_t)(put_head(to, req, line) - to);
+    size_t put_n = (size_t)(put_head(to, req, &h->via, origin, line) - to);
     assert(put_n <= n);
     ps_buf_commit(&w->queue, put_n);
     w->kind = req->body_kind;

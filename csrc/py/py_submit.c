@@ -259,6 +259,8 @@ static int set_request(struct core_state *state, struct ps_exchange *x, const st
     }
     if (add_fields(state, x->spec.request, a->headers) < 0)
         return -1;
+    if (check_proxy_fields(x->spec.request, x->spec.profile->proxy, &err) != PS_OK)
+        return raise_refused(state, &err);
     x->is_streamed = a->streamed;
     x->is_whole = a->whole;
     x->body_limit_bytes = (size_t)a->body_limit_bytes;

@@ -92,6 +92,10 @@ PyObject *raise_error(struct core_state *state, const struct ps_err *err, const 
                       const struct ps_timings *timings, bool maybe_processed, bool head_seen);
 PyObject *timings_dict(const struct ps_timings *t, enum ps_phase phase);
 
+/* py_proxy.c: PS_BAD_HEADER when the request carries credentials that the proxy would not get, or twice. */
+PS_CHECK enum ps_status check_proxy_fields(const struct ps_request *request,
+                                           const struct ps_proxy *proxy, struct ps_err *err);
+
 /* py_config.c: a profile from the settings dict; *keep gets a new reference or NULL. */
 struct ps_profile *profile_from_dict(PyObject *config, PyObject **keep);
 

@@ -18,6 +18,7 @@ from penstock.headers import Headers
 from penstock.http2 import HTTP2
 from penstock.limits import Limits, Timeouts
 from penstock.network import Network
+from penstock.proxy import Proxy
 from penstock.response import Response, SyncResponse
 from penstock.secret import Secret
 from penstock.timings import Timings
@@ -32,6 +33,7 @@ __all__ = [
     "Limits",
     "Network",
     "PenstockError",
+    "Proxy",
     "Response",
     "Secret",
     "SyncResponse",

@@ -39,6 +39,9 @@ class PoolConfig(TypedDict):
     eyeballs_ms: int
     socket_options: tuple[tuple[int, int, int | bytes], ...]  # set before connect()
     dns_ttl_ms: int
+    # Pairs of kind (csrc/conn/proxy.h), host, port, fields (lines for it alone), user and password (SOCKS), tls (pairs
+    # of what follows below, for an https proxy; else None). None = straight to the origins.
+    proxy: tuple[tuple[str, Any], ...] | None
     # tls
     verify: bool
     check_hostname: bool

@@ -14,15 +14,15 @@ from types import TracebackType
 from typing import Any
 
 from penstock.calls import StreamCall, SyncStreamCall
-from penstock.errors import ConfigError
 from penstock.http2 import HTTP2
 from penstock.limits import Limits, Timeouts
 from penstock.network import Network
 from penstock.response import Response, SyncResponse
-from penstock.runtime import runtime
 from penstock.submission import HeadersLike, Submitter
 from penstock.tls import TLS
 from penstock.upload import Content, SyncContent
+
+COUNTS = ("connections", "waiting", "opened", "reused", "closed_idle", "replayed", "goaways")
 
 
 class Transport(Submitter):
@@ -30,8 +30,8 @@ class Transport(Submitter):
 
     http2      offer HTTP/2 by ALPN (True), never (False), or as HTTP2 says
     limits, timeouts, tls, network   settings, see there
-    proxy      not available yet: anything but None is a ConfigError
-    trust_env  look at SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE; warn when a proxy variable would apply
+    proxy      a Proxy, its URL, or an httpx.Proxy, for every request; None = as the environment says
+    trust_env  look at SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE, HTTPS_PROXY and its like, NO_PROXY
 
     ConfigError or TypeError for settings that cannot be. Making one starts nothing; the first request does.
     """
@@ -47,9 +47,15 @@ class Transport(Submitter):
         proxy: object = None,
         trust_env: bool = True,
     ) -> None:
-        if proxy is not None:
-            raise ConfigError("proxy= is not supported yet: penstock connects to the host itself")
-        super().__init__(limits=limits, timeouts=timeouts, tls=tls, network=network, http2=http2, trust_env=trust_env)
+        super().__init__(
+            limits=limits,
+            timeouts=timeouts,
+            tls=tls,
+            network=network,
+            http2=http2,
+            proxy=proxy,
+            trust_env=trust_env,
+        )
 
     # -- asynchronous --
 
@@ -158,12 +164,15 @@ class Transport(Submitter):
     # -- what is going on --
 
     def stats(self) -> dict[str, Any]:
-        """Live: `running` requests of this transport, and of its pool (shared by transports of equal settings)
-        `origins` with their connections and waiters, `connections`, `waiting`, `opened`, `reused`, `closed_idle`,
-        `replayed`, `goaways`. Without a pool (before the first request, after closing) only zeros."""
-        pool = self._pool if self._epoch == runtime.epoch else None
-        counts = dict.fromkeys(("connections", "waiting", "opened", "reused", "closed_idle", "replayed", "goaways"), 0)
-        return {"running": len(self.running()), "origins": [], **counts, **({} if pool is None else pool.stats())}
+        """Live: `running` requests of this transport, and of its pools (one, and one for each proxy that the
+        environment named; shared by transports of equal settings) `origins` with their connections and waiters,
+        `connections`, `waiting`, `opened`, `reused`, `closed_idle`, `replayed`, `goaways`. Without a pool (before the
+        first request, after closing) only zeros."""
+        total: dict[str, Any] = {"running": len(self.running()), "origins": [], **dict.fromkeys(COUNTS, 0)}
+        for pool in self.pools():
+            for name, value in pool.stats().items():
+                total[name] = total[name] + value if name in total else value
+        return total
 
     def __repr__(self) -> str:
         running = len(self.running())

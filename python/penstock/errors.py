@@ -18,7 +18,7 @@ from penstock.timings import Timings
 Whose = Literal["caller", "peer", "network", "penstock"]
 
 # csrc/base/err.h, enum ps_phase
-PHASES = ("", "queue", "resolve", "connect", "tls", "send", "wait", "head", "body")
+PHASES = ("", "queue", "resolve", "connect", "tls", "send", "wait", "head", "body", "proxy")
 PHASE_TEXTS = {
     "queue": "waiting for a connection",
     "resolve": "resolving the name",
@@ -28,6 +28,7 @@ PHASE_TEXTS = {
     "wait": "waiting for the response",
     "head": "in the response head",
     "body": "in the response body",
+    "proxy": "asking the proxy",
 }
 # RFC 9110 9.2.2
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
@@ -73,7 +74,7 @@ class PenstockError(Exception):
         self.attempts = attempts
         self.timings = timings
         self.os_error = os_error  # errno; 0 = none
-        self.detail = detail  # X509 verify result or another library's own code; 0 = none
+        self.detail = detail  # X509 verify result, HTTP/2 error code, a proxy's status or reply code; 0 = none
 
     @property
     def is_peer_fault(self) -> bool:
@@ -236,6 +237,21 @@ class CertificateError(TLSError):
     advice = "TLS(ca_file=...) names the authorities to trust; without verify anybody in between can read the traffic"
 
 
+class ProxyError(ConnectError):
+    """The proxy was reached and opened no way to the origin. `detail` is what it answered CONNECT with, or its
+    SOCKS5 reply code; 0 = its answer was no answer."""
+
+    code = "proxy"
+    advice = "Ask the proxy's owner; NO_PROXY or Transport(trust_env=False) goes around a proxy of the environment"
+
+
+class ProxyAuthRequired(ProxyError):
+    code = "proxy_auth"
+    whose: ClassVar[Whose] = "caller"
+    can_retry = False
+    advice = "Proxy(auth=(user, password)) gives the credentials"
+
+
 # -- the connection broke --
 
 
@@ -311,6 +327,8 @@ STATUSES: Mapping[int, type[PenstockError]] = {
     19: TransportClosed,
     20: ForkedError,
     21: InternalError,
+    22: ProxyError,
+    23: ProxyAuthRequired,
 }
 CLOCKS: Mapping[int, type[TimeoutError]] = {
     1: ConnectTimeout,

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import urlsplit
 
-from penstock import check, proxy_env
+from penstock import check
 from penstock.errors import ConfigError, InvalidRequest, PenstockError, TransportClosed
 from penstock.headers import Headers
 from penstock.http2 import HTTP2, http2_part
 from penstock.limits import Clocks, Limits, Timeouts
 from penstock.network import Network
+from penstock.proxy import Proxy, proxy_of
+from penstock.proxy_routes import routes_of
 from penstock.response import RUNNING, Response, ResponseFacts, SyncResponse
 from penstock.runtime import runtime, shares_libssl
 from penstock.ssl_context import objection
@@ -49,12 +49,16 @@ class Submitter:
         tls: TLS | None,
         network: Network | None,
         http2: bool | HTTP2,
+        proxy: object,
         trust_env: bool,
     ) -> None:
         self.limits = _setting("limits", limits, Limits)
         self.timeouts = _setting("timeouts", timeouts, Timeouts)
         self.tls = _setting("tls", tls, TLS)
         self.network = _setting("network", network, Network)
+        self.proxy = proxy_of(proxy)
+        if self.proxy is not None and self.network.uds is not None:
+            raise ConfigError("proxy= and Network(uds=...) are two ways for the same connection: give one")
         env = dict(os.environ) if check.flag("trust_env", trust_env) else {}
         if self.tls.context is not None and (why := objection(self.tls.context, shares_libssl=shares_libssl())):
             raise ConfigError(f"TLS(context=...) cannot be used: {why}")
@@ -65,12 +69,15 @@ class Submitter:
                 **self.network.pool_part(),
                 **self.tls.pool_part(env),
                 **http2_part(http2),
+                "proxy": None if self.proxy is None else self.proxy.pool_part(env),
             },
         )
         self._clocks = self.timeouts.clocks
         self._body_limit = self.limits.body_bytes or 0
-        self._proxy_env: Mapping[str, str] | None = env if proxy_env.proxies_of(env) else None
+        self._env = env
+        self._routes = None if self.proxy is not None or self.network.uds is not None else routes_of(env)
         self._pool: Pool | None = None
+        self._proxied: dict[Proxy, Pool] = {}  # those that the environment has chosen so far
         self._epoch = runtime.epoch
         self._is_closed = False
         self._live: set[weakref.ref[ResponseFacts]] = set()
@@ -151,8 +158,8 @@ class Submitter:
             pool = self._open()
         if isinstance(url, str) and not url.isascii():
             url = ascii_url(url)
-        if self._proxy_env is not None:
-            self._warn_about_proxy(url)
+        if self._routes is not None and (proxy := self._routes.proxy(url)) is not None:
+            pool = self._proxied.get(proxy) or self._open_proxied(proxy)
         fields = headers if type(headers) is list else _fields(headers)
         try:
             if not (streamed or whole or blocking or target or server_name):  # keywords take longer
@@ -181,25 +188,21 @@ class Submitter:
         if self._epoch != runtime.epoch:
             self._epoch = runtime.epoch
             self._live.clear()  # the parent's
+            self._proxied.clear()
         self._pool = runtime.pool(self._config)
         return self._pool
 
-    def _warn_about_proxy(self, url: object) -> None:
-        """Once per transport, when the environment names a proxy for this URL."""
-        text = url.decode("latin-1") if isinstance(url, bytes) else str(url)
-        try:
-            parts = urlsplit(text)
-            variable = proxy_env.variable_for(self._proxy_env or {}, parts.scheme, parts.hostname or "")
-        except ValueError:  # the engine will say what is wrong with the URL
-            return
-        if variable is not None:
-            self._proxy_env = None
-            warnings.warn(
-                f"{variable} is set, but penstock does not support proxies yet and connects to the host itself; "
-                "Transport(trust_env=False) silences this",
-                RuntimeWarning,
-                stacklevel=5,
-            )
+    def _open_proxied(self, proxy: Proxy) -> Pool:
+        """The pool of the same settings, but through this proxy."""
+        config = cast("PoolConfig", {**self._config, "proxy": proxy.pool_part(self._env)})
+        pool = self._proxied[proxy] = runtime.pool(config)
+        return pool
+
+    def pools(self) -> list[Pool]:
+        """Those that this transport has opened in this process."""
+        if self._epoch != runtime.epoch:
+            return []
+        return [*([] if self._pool is None else [self._pool]), *self._proxied.values()]
 
     # -- the end --
 
@@ -214,6 +217,7 @@ class Submitter:
         """From now on new requests raise TransportClosed; running ones go on."""
         self._is_closed = True
         self._pool = None
+        self._proxied.clear()
 
     def drain(self, drain_s: float | None) -> Iterator[float]:
         """Refuse new requests; yields how long to pause until nothing runs or the time is up, then cancels."""

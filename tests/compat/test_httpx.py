@@ -330,7 +330,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
     ("settings", "words"),
     [
         ({"http1": False, "http2": False}, "http1=False"),
-        ({"proxy": "http://p"}, "proxy="),
+        ({"proxy": "ftp://p"}, "proxy"),
         ({"socket_options": [(1, 2)]}, "a socket option is"),
         ({"tls": TLS(), "verify": False}, "tls= replaces"),
         ({"network": Network(), "uds": "/x"}, "network= replaces"),

@@ -65,7 +65,8 @@ def test_settings_are_keyword_only_values() -> None:
         (TLS, {"ca_pem": 5}, TypeError, "ca_pem must be str or bytes"),
         (Transport, {"timeouts": 5}, TypeError, "timeouts must be penstock.Timeouts, not int"),
         (Transport, {"limits": {}}, TypeError, "limits must be penstock.Limits"),
-        (Transport, {"proxy": "http://p"}, ConfigError, "proxy= is not supported yet"),
+        (Transport, {"proxy": 5}, TypeError, "proxy must be penstock.Proxy"),
+        (Transport, {"proxy": "p:3128"}, ConfigError, "a proxy's URL begins with"),
         (Transport, {"http2": None}, TypeError, "http2 must be True, False or penstock.HTTP2"),
         (Transport, {"tls": TLS(ca_file="/nowhere.pem")}, ConfigError, "ca_file /nowhere.pem cannot be read"),
         (Transport, {"tls": TLS(ca_dir="/nowhere")}, ConfigError, "ca_dir /nowhere is not a folder"),
@@ -88,7 +89,7 @@ def contract_keys() -> set[str]:
 
 def test_the_parts_make_up_the_engines_config() -> None:
     parts = {**Limits().pool_part(), **Network().pool_part(), **TLS().pool_part({}), **HTTP2().pool_part()}
-    assert set(parts) == contract_keys()
+    assert {*parts, "proxy"} == contract_keys()
 
 
 def test_what_settings_become() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -142,18 +141,3 @@ def test_stats_are_zero_without_a_pool() -> None:
     stats = Transport().stats()
     assert stats["origins"] == []
     assert stats["running"] == stats["connections"] == stats["opened"] == 0
-
-
-def test_a_proxy_in_the_environment_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "no_proxy", "NO_PROXY", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", "http://proxy:3128")
-    transport = Transport(timeouts=Timeouts(connect_s=0.05))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        transport._warn_about_proxy(URL)  # loopback goes straight
-        transport._warn_about_proxy(b"http://[")
-    with pytest.warns(RuntimeWarning, match="http_proxy is set, but penstock does not support proxies yet"):
-        transport._warn_about_proxy("http://example.com/")
-    assert transport._proxy_env is None
-    assert Transport(trust_env=False)._proxy_env is None

@@ -1,4 +1,4 @@
-"""Host names outside ASCII, and which proxy the environment would name."""
+"""Host names outside ASCII."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from penstock.errors import InvalidURL
-from penstock.proxy_env import proxies_of, variable_for
 from penstock.url import ascii_url
 
 
@@ -27,32 +26,3 @@ def test_a_host_becomes_a_labels(with_idna: bool, monkeypatch: pytest.MonkeyPatc
 def test_what_cannot_be_guessed_is_refused(url: str) -> None:
     with pytest.raises(InvalidURL, match="percent-encode"):
         ascii_url(url)
-
-
-@pytest.mark.parametrize(
-    ("env", "scheme", "host", "variable"),
-    [
-        ({"https_proxy": "p"}, "https", "api.example.com", "https_proxy"),
-        ({"HTTPS_PROXY": "p"}, "https", "api.example.com", "HTTPS_PROXY"),
-        ({"HTTPS_PROXY": "p"}, "http", "api.example.com", None),
-        ({"HTTP_PROXY": "p"}, "http", "api.example.com", None),
-        ({"http_proxy": "p"}, "http", "api.example.com", "http_proxy"),
-        ({"ALL_PROXY": "p"}, "http", "api.example.com", "ALL_PROXY"),
-        ({"https_proxy": "p"}, "https", "localhost", None),
-        ({"https_proxy": "p"}, "https", "127.0.0.1", None),
-        ({"https_proxy": "p"}, "https", "::1", None),
-        ({"https_proxy": "p", "no_proxy": "x, .example.com"}, "https", "api.example.com", None),
-        ({"https_proxy": "p", "NO_PROXY": "example.com"}, "https", "API.example.com.", None),
-        ({"https_proxy": "p", "NO_PROXY": "ample.com"}, "https", "api.example.com", "https_proxy"),
-        ({"https_proxy": "p", "NO_PROXY": "*"}, "https", "api.example.com", None),
-        ({}, "https", "api.example.com", None),
-    ],
-)
-def test_which_proxy_would_apply(env: dict[str, str], scheme: str, host: str, variable: str | None) -> None:
-    assert variable_for(env, scheme, host) == variable
-
-
-def test_no_proxy_for_anything_silences_all() -> None:
-    assert proxies_of({"https_proxy": "p", "NO_PROXY": "*"}) == {}
-    assert proxies_of({"https_proxy": ""}) == {}
-    assert proxies_of({"ALL_PROXY": "p"}) == {"ALL_PROXY": "p"}

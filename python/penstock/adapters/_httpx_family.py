@@ -34,8 +34,8 @@ class Core:
     """The constructor: httpx's arguments in httpx's order, then penstock's own.
 
     tls replaces `verify` and `cert`; network replaces `uds`, `local_address` and `socket_options`; limits may be of
-    either library. `retries` repeats failed connects. Timeouts come with each request, from the client.
-    ConfigError or TypeError for settings that cannot be.
+    either library. `retries` repeats failed connects. `proxy` is a URL, the library's Proxy or penstock's. Timeouts
+    come with each request, from the client. ConfigError or TypeError for settings that cannot be.
     """
 
     family: ClassVar[Family]

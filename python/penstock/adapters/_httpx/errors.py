@@ -13,6 +13,7 @@ ERROR_NAMES: dict[type[errors.PenstockError], str] = {
     errors.WriteTimeout: "WriteTimeout",
     errors.PoolTimeout: "PoolTimeout",
     errors.TimeoutError: "ReadTimeout",
+    errors.ProxyError: "ProxyError",
     errors.ConnectError: "ConnectError",
     errors.ReadError: "ReadError",
     errors.WriteError: "WriteError",

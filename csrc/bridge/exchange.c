@@ -373,7 +373,9 @@ void ps_exchange_take_mail(struct ps_exchange *x, unsigned wants, size_t credit_
         atomic_fetch_add(&x->bridge->live_n, 1);
     }
     if ((wants & PS_WANT_START) && !(wants & PS_WANT_CANCEL)) {
-        if (x->is_streamed && take_upload(x) != PS_OK)
+        if (!x->is_streamed)
+            x->upload_ended = true; /* asked for where a length of 0 was declared without a body */
+        else if (take_upload(x) != PS_OK)
             x->upload_ended = true; /* cannot happen: io's buffer is empty, so they are swapped */
         ps_call_start(&x->call, &x->bridge->engine, &x->spec, &call_ops, x);
         wants &= ~(unsigned)PS_WANT_UPLOAD;

@@ -13,7 +13,7 @@
 enum {
     UPLOAD_MOST_BYTES = 1 << 30,
     BODY_SLACK_BYTES = 1 << 20,
-    GATHERED_BYTES = 16384,
+    GATHERED_BYTES = 65536,
     WINDOW_GROWTH = 4 /* HTTP/2 widens the window of a reader who keeps up to so many times the first */
 };
 

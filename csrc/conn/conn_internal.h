@@ -27,6 +27,8 @@ void conn_closed(struct ps_conn *c);
 PS_CHECK enum ps_status conn_dial(struct ps_conn *c, struct ps_err *err);
 /* Says before `err` that it was on the way to the proxy, if there is one. */
 void conn_blame_proxy(const struct ps_conn *c, struct ps_err *err);
+/* Says behind `err`, about the origin, that there is a proxy in between: it may be the one who speaks. */
+void conn_mention_proxy(const struct ps_conn *c, struct ps_err *err);
 
 /* tunnel.c: from a socket to a pipe to the origin, when there is a proxy. */
 PS_CHECK enum ps_status conn_tunnel_prepare(struct ps_conn *c, struct ps_err *err);

@@ -73,6 +73,16 @@ void conn_blame_proxy(const struct ps_conn *c, struct ps_err *err)
     ps_err_add(err, text);
 }
 
+void conn_mention_proxy(const struct ps_conn *c, struct ps_err *err)
+{
+    const struct ps_proxy *proxy = c->settings->proxy;
+    char words[CONN_VIA_BYTES];
+    if (proxy == NULL || err->status == PS_NOMEM)
+        return;
+    snprintf(words, sizeof words, " (through the proxy %.60s:%u)", proxy->host, proxy->port);
+    ps_err_add(err, words);
+}
+
 /* -- the dial -- */
 
 static void on_dialed(void *owner, struct ps_sock *given, const struct ps_err *err)

@@ -32,6 +32,8 @@ static void on_early_eof(struct ps_conn *c)
                is_outer ? c->settings->proxy->port : c->target.port);
     if (is_outer)
         conn_blame_proxy(c, &err);
+    else
+        conn_mention_proxy(c, &err);
     conn_fail(c, &err);
 }
 
@@ -109,10 +111,22 @@ static void on_read(void *owner, struct ps_bytes bytes)
     else if (err.status == PS_OK)
         on_eof(c);
     else {
-        if (c->state > PS_CONN_TUNNEL)
+        if (c->state >= PS_CONN_OPEN)
             conn_blame_proxy(c, &err);
         on_fail(c, &err);
     }
+}
+
+/* In a handshake nothing was sent: it is a failure to connect. */
+static void fit_early(const struct ps_conn *c, struct ps_err *err)
+{
+    if (err->status != PS_NOMEM && err->status != PS_CERT_REJECTED)
+        err->status = PS_TLS_FAILED;
+    err->phase = PS_PHASE_TLS;
+    if (c->state == PS_CONN_TUNNEL)
+        conn_blame_proxy(c, err);
+    else
+        conn_mention_proxy(c, err);
 }
 
 static void on_fail(void *owner, const struct ps_err *err)
@@ -133,13 +147,8 @@ static void on_fail(void *owner, const struct ps_err *err)
         conn_tunnel_fail(c, &why);
         return;
     }
-    if (c->state == PS_CONN_TUNNEL)
-        conn_blame_proxy(c, &why);
-    if (c->state == PS_CONN_TUNNEL || c->state == PS_CONN_TLS) { /* nothing was sent: a failure to connect */
-        if (why.status != PS_NOMEM && why.status != PS_CERT_REJECTED)
-            why.status = PS_TLS_FAILED;
-        why.phase = PS_PHASE_TLS;
-    }
+    if (c->state < PS_CONN_OPEN)
+        fit_early(c, &why);
     conn_fail(c, &why);
 }
 

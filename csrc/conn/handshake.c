@@ -87,11 +87,13 @@ void conn_handshake(struct ps_conn *c)
     /* Flush first, also after a failure: the peer should learn why (the alert). */
     enum ps_status wrote = conn_write_tls(c, ps_bytes_of(NULL, 0), &write_err);
     if (st != PS_OK) {
+        conn_mention_proxy(c, &err);
         conn_fail(c, &err);
         return;
     }
     if (wrote != PS_OK) {
         write_err.phase = PS_PHASE_TLS;
+        conn_mention_proxy(c, &write_err);
         conn_fail(c, &write_err);
         return;
     }

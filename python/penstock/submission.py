@@ -60,8 +60,9 @@ class Submitter:
         if self.proxy is not None and self.network.uds is not None:
             raise ConfigError("proxy= and Network(uds=...) are two ways for the same connection: give one")
         env = dict(os.environ) if check.flag("trust_env", trust_env) else {}
-        if self.tls.context is not None and (why := objection(self.tls.context, shares_libssl=shares_libssl())):
-            raise ConfigError(f"TLS(context=...) cannot be used: {why}")
+        _check_context(self.tls)
+        if self.proxy is not None and self.proxy.tls is not None:
+            _check_context(self.proxy.tls)
         self._config = cast(
             "PoolConfig",
             {
@@ -243,6 +244,11 @@ def _setting(name: str, given: T | None, kind: type[T]) -> T:
     if not isinstance(given, kind):
         raise TypeError(f"{name} must be penstock.{kind.__name__}, not {type(given).__name__}")
     return given
+
+
+def _check_context(tls: TLS) -> None:
+    if tls.context is not None and (why := objection(tls.context, shares_libssl=shares_libssl())):
+        raise ConfigError(f"TLS(context=...) cannot be used: {why}")
 
 
 def _fields(headers: HeadersLike) -> Fields:

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from penstock import TLS, Limits, Proxy, Timeouts, Transport, errors
+from penstock.runtime import shares_libssl
 from tests.transport.certs import Authority
 from tests.transport.nginx_peer import Nginx, body_of, free_port
 from tests.transport.raw_peer import Forever, RawPeer, ReadBody, ReadHead, answer
@@ -200,7 +201,23 @@ async def test_the_proxys_certificate_is_checked_by_its_own_settings(
     async with strict as transport:
         with pytest.raises(errors.CertificateError) as caught:
             await transport.request("GET", origin.url("/json", tls=True))
-        assert "the proxy" not in caught.value.text
+        assert not caught.value.text.startswith("the proxy")
+        assert "(through the proxy localhost:" in caught.value.text  # it may be the one who signs
+
+
+async def test_an_ssl_context_counts_for_the_proxy_alone(
+    authority: Authority, tinyproxy: Tinyproxy, origin: Nginx
+) -> None:
+    proxy = Proxy(tinyproxy.url(tls=True), tls=TLS(context=authority.client_context()))
+    if not shares_libssl():
+        with pytest.raises(errors.ConfigError, match="another copy of OpenSSL"):
+            through(authority, proxy)
+        return
+    async with through(authority, proxy) as transport:
+        assert (await transport.request("GET", origin.url("/json", tls=True))).status == 200
+    async with Transport(proxy=proxy) as transport:
+        with pytest.raises(errors.CertificateError):
+            await transport.request("GET", origin.url("/json", tls=True))
 
 
 # -- whose names, whose addresses --

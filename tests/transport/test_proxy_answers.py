@@ -72,6 +72,8 @@ async def test_bad_answers_to_connect(
         assert not err.maybe_processed
         if kind is not errors.TLSError:
             assert f"the proxy 127.0.0.1:{peer.port} opens no way to api.example:8443" in str(err)
+        else:
+            assert err.text.endswith(f" (through the proxy 127.0.0.1:{peer.port})")
         for text in (str(err), repr(err)):
             assert "swordfish" not in text and "secret-path" not in text and "evil" not in text
         for request in peer.requests:

@@ -39,6 +39,9 @@ class SyncTransport(SyncCore, httpx.BaseTransport):
     body_type = SyncBody
 
 
+Transport = SyncTransport  # beside AsyncTransport, as the library names its own clients
+
+
 # -- the compat shape --
 
 

@@ -39,6 +39,9 @@ class SyncTransport(SyncCore, httpx2.BaseTransport):
     body_type = SyncBody
 
 
+Transport = SyncTransport  # beside AsyncTransport, as the library names its own clients
+
+
 # -- the compat shape --
 
 

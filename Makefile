@@ -13,7 +13,7 @@ SAN    ?= address
 
 # What a bare Debian lacks: compilers and sanitizer run-times, the three libraries; and servers as test peers.
 APT    := gcc libc6-dev clang llvm pkg-config libuv1-dev libnghttp2-dev libssl-dev openssl ca-certificates
-PEERS  := curl nginx-light tinyproxy-bin nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs
+PEERS  := curl nginx-light tinyproxy-bin nghttp2-server nghttp2-client haproxy apache2-bin h2o caddy nodejs wrk
 # The bridge and the scripted upstream have two threads; the engine and the IO thread's rooms are under ASan.
 TSAN_T := $(sort $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_bridge*.c tests/c/test_home*.c \
             tests/c/test_exchange*.c tests/c/test_mailbox*.c tests/c/test_chunk*.c tests/c/test_thread*.c \
@@ -83,6 +83,9 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 bench: $(VENV)/.bench $(VENV)/.peers build ## the benchmarks, over HTTP/1.1 and HTTP/2; ARGS="h2_unary --rounds 3"
 	@$(PY) -m bench $(ARGS)
 
+bench-upstream: $(VENV)/.peers build ## the scripted upstream alone under wrk, h2load, curl: rates, clock, memory, start
+	@$(PY) -m bench.upstream_load $(ARGS)
+
 clean: ## remove what was built; .venv stays
 	rm -rf build dist bench/out .pytest_cache .mypy_cache .ruff_cache python/*.egg-info
 	find python tests bench -name '*.so' -delete -o -name __pycache__ -prune -exec rm -rf {} +
@@ -110,4 +113,4 @@ $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.deps
 	@touch $@
 
 .PHONY: help deps build run test lint lint-python lint-house format test-c test-tsan test-py test-slow \
-        test-newest build-san fuzz bench clean
+        test-newest build-san fuzz bench bench-upstream clean

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 NAMES = (
     "aiohttp",
+    "aiohttp-null",
     "httpx",
     "httpx-h2",
     "httpx2",
@@ -22,8 +23,14 @@ NAMES = (
     "penstock",
     "penstock-h2",
     "penstock-httpx",
+    "penstock-httpx-compat",
+    "penstock-aiohttp",
+    "penstock-aiohttp-h2",
+    "httpx-null",
+    "httpx-turn",
 )
-EVERY_H1 = tuple(name for name in NAMES if not name.endswith("-h2"))
+ONLY_ASKED_FOR = ("-h2", "-null", "-turn", "-compat")  # by a scenario that names them, or by overhead.py
+EVERY_H1 = tuple(name for name in NAMES if not name.endswith(ONLY_ASKED_FOR))
 
 Feed = Callable[[Any], None]  # takes bytes or what bytes() accepts
 

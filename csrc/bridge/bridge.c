@@ -35,13 +35,17 @@ void ps_bridge_free(struct ps_bridge *b)
 
 /* -- what the thread does -- */
 
-void bridge_announce(struct ps_bridge *b, struct ps_home *home)
+void bridge_announce(struct ps_bridge *b, struct ps_home *home, uint64_t gather_ns)
 {
     ps_assert_io();
-    if (ps_node_linked(&home->wake_node))
-        return;
-    ps_home_ref(home);
-    ps_list_push_back(&b->to_wake, &home->wake_node);
+    bool is_new = !ps_node_linked(&home->wake_node);
+    if (is_new) {
+        ps_home_ref(home);
+        ps_list_push_back(&b->to_wake, &home->wake_node);
+    }
+    uint64_t due_ns = gather_ns == 0 ? 0 : home->rung_ns + gather_ns;
+    if (is_new || due_ns < home->due_ns)
+        home->due_ns = due_ns;
 }
 
 static void answer_stats(struct ps_bridge *b, struct ps_control *c)
@@ -136,16 +140,37 @@ static void forget_watched(struct ps_bridge *b)
 
 /* -- turns -- */
 
-/* The end of a turn: homes with news are woken, finished exchanges lose io's reference. */
-static void end_turn(struct ps_bridge *b)
+static void on_gathered(uv_timer_t *gather)
 {
-    struct ps_node *n;
-    while ((n = ps_list_pop_front(&b->to_wake)) != NULL) {
+    (void)gather; /* its only purpose is a turn, whose end looks who is due */
+}
+
+/* Homes that are due are woken; the others' news gathers, until something urgent comes or the time is up. */
+static void wake_homes(struct ps_bridge *b)
+{
+    uint64_t now_ns = ps_list_empty(&b->to_wake) ? 0 : uv_hrtime();
+    struct ps_node *n = ps_list_first(&b->to_wake);
+    while (n != NULL) {
         struct ps_home *home = PS_ITEM(n, struct ps_home, wake_node);
+        n = ps_list_next(&b->to_wake, n);
+        if (home->due_ns > now_ns && !b->is_gone) {
+            if (!uv_is_active((uv_handle_t *)&b->gather))
+                uv_timer_start(&b->gather, on_gathered, 1, 0);
+            continue;
+        }
+        ps_node_unlink(&home->wake_node);
+        home->rung_ns = now_ns;
         watch(b, home);
         ps_home_wake(home);
         ps_home_unref(home);
     }
+}
+
+/* The end of a turn: homes with news are woken, finished exchanges lose io's reference. */
+static void end_turn(struct ps_bridge *b)
+{
+    struct ps_node *n;
+    wake_homes(b);
     while ((n = ps_list_pop_front(&b->over)) != NULL)
         ps_exchange_settle(PS_ITEM(n, struct ps_exchange, over_node));
 }
@@ -183,6 +208,7 @@ static void on_engine_stopped(void *owner)
     read_mail(b); /* what came before; nothing runs, so this only drops references and answers */
     uv_close((uv_handle_t *)&b->async, NULL);
     uv_close((uv_handle_t *)&b->nudge, NULL);
+    uv_close((uv_handle_t *)&b->gather, NULL);
     uv_close((uv_handle_t *)&b->before_poll, NULL);
     uv_close((uv_handle_t *)&b->after_poll, NULL);
 }
@@ -212,10 +238,12 @@ static void init_handles(struct ps_bridge *b)
     uv_prepare_init(&b->loop, &b->before_poll);
     uv_check_init(&b->loop, &b->after_poll);
     uv_timer_init(&b->loop, &b->nudge);
+    uv_timer_init(&b->loop, &b->gather);
     b->before_poll.data = b->after_poll.data = b->nudge.data = b;
     uv_prepare_start(&b->before_poll, on_before_poll);
     uv_check_start(&b->after_poll, on_after_poll);
     uv_unref((uv_handle_t *)&b->nudge);
+    uv_unref((uv_handle_t *)&b->gather);
     uv_unref((uv_handle_t *)&b->before_poll);
     uv_unref((uv_handle_t *)&b->after_poll);
 }

@@ -56,6 +56,7 @@ struct ps_bridge {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_timer_t nudge;         /* runs while homes are watched */
+    uv_timer_t gather;        /* ends the wait of homes whose news may gather */
     struct ps_list watched;   /* homes by watch_node, each with a reference: woken and not yet seen asleep */
     struct ps_engine engine;
     struct ps_list to_wake;   /* homes by wake_node, each with a reference */
@@ -98,7 +99,8 @@ void ps_bridge_allow_fork(void);
 /* For this room. post: links under the lock and signals; false when the thread is gone. */
 bool bridge_post(struct ps_bridge *b, struct ps_exchange *x, unsigned wants, size_t credit_n);
 void bridge_signal_held(struct ps_bridge *b); /* a home is through with its batch */
-void bridge_announce(struct ps_bridge *b, struct ps_home *home); /* io: home has news, wake it this turn */
+/* io: home has news; it is woken at the end of this turn, or `gather_ns` after it was last woken. */
+void bridge_announce(struct ps_bridge *b, struct ps_home *home, uint64_t gather_ns);
 void bridge_ref(struct ps_bridge *b);
 void bridge_unref(struct ps_bridge *b);
 /* mail.c, io: moves what is there; STATS and STOP are obeyed by bridge.c. */

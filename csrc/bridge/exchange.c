@@ -10,7 +10,12 @@
 #include "base/thread.h"
 #include "bridge/bridge.h"
 
-enum { UPLOAD_MOST_BYTES = 1 << 30, BODY_SLACK_BYTES = 1 << 20 };
+enum {
+    UPLOAD_MOST_BYTES = 1 << 30,
+    BODY_SLACK_BYTES = 1 << 20,
+    GATHERED_BYTES = 65536,
+    WINDOW_GROWTH = 4 /* HTTP/2 widens the window of a reader who keeps up to so many times the first */
+};
 
 #ifdef PS_MEM_TEST
 static atomic_size_t live_n;
@@ -79,7 +84,7 @@ enum ps_status ps_exchange_start(struct ps_exchange *x, struct ps_err *err)
     x->spec.sni = x->sni;
     x->spec.auto_credit = x->is_whole;
     /* One read beyond the window may arrive before reading stops. */
-    size_t most = limits->window_bytes + BODY_SLACK_BYTES;
+    size_t most = limits->window_bytes * WINDOW_GROWTH + BODY_SLACK_BYTES;
     if (x->is_whole)
         most = x->body_limit_bytes > 0 ? x->body_limit_bytes : SIZE_MAX / 2;
     ps_buf_init(&x->news.body, most);
@@ -213,8 +218,15 @@ static enum ps_status on_head(void *owner, struct ps_head *given, struct ps_err 
     bool linked = (!x->is_whole || x->is_streamed) && link_ready(x);
     pthread_mutex_unlock(&x->home->lock);
     if (linked)
-        bridge_announce(x->bridge, x->home);
+        bridge_announce(x->bridge, x->home, 0);
     return PS_OK;
+}
+
+/* How long after the home's last wake-up this piece may wait for the next. The first of a body does not. */
+static uint64_t gather_ns(const struct ps_exchange *x, size_t piece_n)
+{
+    bool is_first = x->call.timings.body_in_bytes == piece_n;
+    return is_first ? 0 : x->spec.profile->gather_ns;
 }
 
 static enum ps_status on_body(void *owner, struct ps_bytes view, struct ps_err *err)
@@ -224,9 +236,12 @@ static enum ps_status on_body(void *owner, struct ps_bytes view, struct ps_err *
     enum ps_status st = ps_buf_append(&x->news.body, view);
     x->news.timings.body_in_bytes = x->call.timings.body_in_bytes;
     bool linked = st == PS_OK && !x->is_whole && link_ready(x);
+    size_t waiting_n = ps_buf_n(&x->news.body);
     pthread_mutex_unlock(&x->home->lock);
     if (linked)
-        bridge_announce(x->bridge, x->home);
+        bridge_announce(x->bridge, x->home, gather_ns(x, view.n));
+    else if (waiting_n >= GATHERED_BYTES)
+        x->home->due_ns = 0; /* enough has gathered */
     if (st == PS_NOMEM)
         return ps_err_nomem(err);
     if (st == PS_LIMIT)
@@ -266,7 +281,7 @@ static void body_taken(void *owner, size_t n)
     bool linked = link_ready(x);
     pthread_mutex_unlock(&x->home->lock);
     if (linked)
-        bridge_announce(x->bridge, x->home);
+        bridge_announce(x->bridge, x->home, 0);
 }
 
 static void finish(struct ps_exchange *x)
@@ -289,7 +304,7 @@ static void on_done(void *owner, const struct ps_err *err)
     bool linked = link_ready(x);
     pthread_mutex_unlock(&x->home->lock);
     if (linked)
-        bridge_announce(x->bridge, x->home);
+        bridge_announce(x->bridge, x->home, 0);
     finish(x);
 }
 
@@ -338,7 +353,7 @@ static void cancel(struct ps_exchange *x)
     bool linked = link_ready(x); /* a task may still wait for this one */
     pthread_mutex_unlock(&x->home->lock);
     if (linked)
-        bridge_announce(x->bridge, x->home);
+        bridge_announce(x->bridge, x->home, 0);
     finish(x);
 }
 
@@ -358,7 +373,9 @@ void ps_exchange_take_mail(struct ps_exchange *x, unsigned wants, size_t credit_
         atomic_fetch_add(&x->bridge->live_n, 1);
     }
     if ((wants & PS_WANT_START) && !(wants & PS_WANT_CANCEL)) {
-        if (x->is_streamed && take_upload(x) != PS_OK)
+        if (!x->is_streamed)
+            x->upload_ended = true; /* asked for where a length of 0 was declared without a body */
+        else if (take_upload(x) != PS_OK)
             x->upload_ended = true; /* cannot happen: io's buffer is empty, so they are swapped */
         ps_call_start(&x->call, &x->bridge->engine, &x->spec, &call_ops, x);
         wants &= ~(unsigned)PS_WANT_UPLOAD;

@@ -11,6 +11,10 @@
  * When the home takes nothing for a while its Python code may be running a loop inside of the loop, whose
  * reader callback is busy with the outer one: io rings at the other end, which has a callback of its own.
  * A home that never comes (its loop was closed) is not looked at for ever.
+ *
+ * A trickle of small pieces, as of a hundred streams at once, does not wake the home for each: what comes within
+ * `gather_ns` of its last wake-up waits for that to pass. A head, a body's first bytes, an end or much at once do not wait,
+ * and end the wait of what did (docs/decisions/017).
  * Thread: both; every field after `lock` is guarded by it unless marked.
  * Owner: counted; the Python home has one reference, each exchange has one. */
 #ifndef PS_BRIDGE_HOME_H
@@ -18,6 +22,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/list.h"
@@ -44,6 +49,8 @@ struct ps_home {
     struct ps_node watch_node; /* in the bridge's list of homes that are awake */
     unsigned seen_taken_n;     /* taken_n at the last look */
     unsigned stuck_n;          /* looks since it moved */
+    uint64_t rung_ns;          /* when it was last woken */
+    uint64_t due_ns;           /* in the list of homes to wake: when */
 };
 
 /* PS_OK, PS_NOMEM, or PS_INTERNAL with err->sys when there is no descriptor to be had. */

@@ -23,6 +23,11 @@ const char *ps_conn_peer_text(const struct ps_conn *c)
     return c->sock == NULL ? "" : ps_sock_peer_text(c->sock);
 }
 
+const char *ps_conn_local_text(const struct ps_conn *c)
+{
+    return c->sock == NULL ? "" : ps_sock_local_text(c->sock);
+}
+
 void conn_check(const struct ps_conn *c)
 {
     switch (c->state) {

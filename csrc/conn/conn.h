@@ -46,6 +46,7 @@ struct ps_conn_target {
     const char *sni;  /* NULL = host */
     const char *key;  /* names the peer in the pool's TLS session cache */
     bool h1_only;     /* it has asked for HTTP/1.1 before */
+    bool is_wary;     /* h2: no stream before the peer's SETTINGS, which may allow none (rule 4) */
     unsigned calm;    /* asked for calm so often lately: silence is granted 2^calm times longer */
 };
 
@@ -136,6 +137,8 @@ struct ps_conn {
     struct ps_liveness live;
     uint64_t cancels_left;        /* h2: thousandths of a RST_STREAM that may still go (rule 53) */
     uint64_t cancels_ms;          /* when that was counted */
+    bool is_weary;                /* none was left: it takes no more streams */
+    bool has_doubt;               /* a stream was cut that the peer had ignored */
     bool has_outer;
     bool is_tls;                  /* to the origin */
     bool is_h2;
@@ -166,6 +169,9 @@ PS_CHECK enum ps_status ps_conn_new(struct ps_conn **out, struct ps_env *env,
                                     const struct ps_conn_ops *ops, void *owner, struct ps_err *err);
 
 size_t ps_conn_free_slots(const struct ps_conn *c);
+
+/* HTTP/2 whose peer allows no streams at all for now (rule 4). */
+bool ps_conn_takes_none(const struct ps_conn *c);
 
 /* Is the socket known to be dead although no event has come yet? One system call. */
 bool ps_conn_is_stale(const struct ps_conn *c);
@@ -203,5 +209,6 @@ void ps_conn_close(struct ps_conn *c, const struct ps_err *err);
 const char *ps_conn_state_name(enum ps_conn_state st);
 /* "" before the socket is there. */
 const char *ps_conn_peer_text(const struct ps_conn *c);
+const char *ps_conn_local_text(const struct ps_conn *c);
 
 #endif

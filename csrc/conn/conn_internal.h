@@ -68,6 +68,9 @@ PS_CHECK enum ps_status conn_write_sock(struct ps_conn *c, struct ps_bytes bytes
 void conn_pump(struct ps_conn *c);
 /* The pump: at once in HTTP/1.1, before the next poll in HTTP/2. */
 void conn_pump_soon(struct ps_conn *c);
+/* stream.c: the codec forgets an exchange that has not ended. Where that takes a RST_STREAM it is counted:
+ * when too many went lately, new requests go to another connection. Calls nobody. */
+void conn_drop(struct ps_conn *c, uint32_t id);
 void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_processed);
 /* Out of the connection's lists; remembers whether some of it may have left. */
 void conn_unlink_stream(struct ps_stream *s);

@@ -19,6 +19,7 @@ static void conn_ready(struct ps_conn *c, bool is_h2)
     enum ps_status st = is_h2 ? ps_h2_new(&c->codec, &c->settings->codec, &err)
                               : ps_h1_new(&c->codec, &c->settings->codec, &err);
     c->is_h2 = is_h2 && st == PS_OK;
+    c->target.is_wary = c->target.is_wary && c->is_h2;
     if (st == PS_OK && ps_proxy_forwards(c->settings->proxy, c->target.is_https))
         ps_h1_set_via(c->codec, &(struct ps_h1_via){.host = c->target.host,
                                                     .port = c->target.port,

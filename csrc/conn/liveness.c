@@ -155,6 +155,10 @@ void live_read(struct ps_conn *c)
 {
     bool was_quiet = c->live.pings_n >= SILENT_PINGS_MAX; /* so the tick may be far away */
     note_frames(c);
+    if (c->target.is_wary && ps_h2_frames_seen_n(c->codec) > 0) { /* the first is SETTINGS */
+        c->target.is_wary = false;
+        c->slot_freed = true;
+    }
     if (was_quiet && c->live.pings_n == 0)
         rearm(c);
 }
@@ -170,6 +174,7 @@ void live_opened(struct ps_conn *c)
 /* Its slot comes back with the peer's next frame, so one is asked for (rule 36). */
 void live_doubt(struct ps_conn *c)
 {
+    c->has_doubt = false;
     if (c->state > PS_CONN_DRAIN || c->live.is_pinging)
         return;
     if (c->live.pings_n >= SILENT_PINGS_MAX) { /* as in Go: where none may be asked, none is waited for */

@@ -59,7 +59,8 @@ void conn_end_stream(struct ps_stream *s, const struct ps_err *err, bool not_pro
 /* A sink refused: this stream ends, the codec forgets it. What has reached the peer may be acted upon. */
 static void refuse_stream(struct ps_stream *s, const struct ps_err *err)
 {
-    ps_codec_drop(s->conn->codec, s->id);
+    conn_drop(s->conn, s->id);
+    s->conn->again = true; /* what that calls for comes before the next round */
     conn_end_stream(s, err, false);
 }
 
@@ -289,6 +290,8 @@ void conn_pump(struct ps_conn *c)
     conn_note_progress(c);
     do {
         c->again = false;
+        if (c->has_doubt)
+            live_doubt(c);
         if (c->codec != NULL && c->state < PS_CONN_CLOSING) {
             move(c);
             steer_reading(c);

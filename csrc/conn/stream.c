@@ -7,9 +7,14 @@
 size_t ps_conn_free_slots(const struct ps_conn *c)
 {
     if (c->state != PS_CONN_OPEN || c->peer_done || c->write_err.status != PS_OK ||
-        c->live.is_probing)
+        c->is_weary || c->target.is_wary || c->live.is_probing)
         return 0;
     return ps_codec_free_slots(c->codec);
+}
+
+bool ps_conn_takes_none(const struct ps_conn *c)
+{
+    return c->is_h2 && c->state == PS_CONN_OPEN && ps_h2_takes_none(c->codec);
 }
 
 bool ps_conn_is_stale(const struct ps_conn *c)
@@ -75,9 +80,13 @@ enum ps_status ps_conn_open_stream(struct ps_conn *c, struct ps_stream *s, struc
     return PS_OK;
 }
 
-/* A RST_STREAM is about to go. When too many went lately, new requests go to another connection. */
-static void pace_cancels(struct ps_conn *c)
+void conn_drop(struct ps_conn *c, uint32_t id)
 {
+    bool is_cut = c->is_h2 && ps_h2_is_sent(c->codec, id);
+    ps_codec_drop(c->codec, id);
+    if (!is_cut)
+        return;
+    c->has_doubt = c->has_doubt || ps_h2_is_doubtful(c->codec);
     uint64_t now_ms = ps_clock_now_ms(c->env->clock);
     c->cancels_left += (now_ms - c->cancels_ms) * CONN_CANCELS_PER_S;
     if (c->cancels_left > CONN_CANCELS_N * CONN_CANCEL)
@@ -86,7 +95,7 @@ static void pace_cancels(struct ps_conn *c)
     if (c->cancels_left >= CONN_CANCEL)
         c->cancels_left -= CONN_CANCEL;
     else
-        ps_conn_drain(c);
+        c->is_weary = true;
 }
 
 void ps_conn_drop_stream(struct ps_stream *s)
@@ -98,13 +107,8 @@ void ps_conn_drop_stream(struct ps_stream *s)
     conn_unlink_stream(s);
     s->conn = NULL;
     if (was_running && c->codec != NULL && c->state < PS_CONN_CLOSING) {
-        bool is_cut = c->is_h2 && ps_h2_is_sent(c->codec, s->id);
-        s->byte_written = s->byte_written || is_cut;
-        ps_codec_drop(c->codec, s->id);
-        if (is_cut && ps_h2_is_doubtful(c->codec))
-            live_doubt(c);
-        if (is_cut)
-            pace_cancels(c);
+        s->byte_written = s->byte_written || (c->is_h2 && ps_h2_is_sent(c->codec, s->id));
+        conn_drop(c, s->id);
     }
     conn_pump_soon(c);
 }

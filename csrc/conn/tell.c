@@ -78,7 +78,7 @@ void conn_settle(struct ps_conn *c)
     }
     if (c->is_h2)
         live_read(c);
-    if (c->is_h2 && !ps_codec_is_reusable(c->codec))
+    if (c->is_h2 && (c->is_weary || !ps_codec_is_reusable(c->codec)))
         ps_conn_drain(c); /* it will not serve again: others should not wait for it */
     size_t slots_n = ps_conn_free_slots(c);
     bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 &&

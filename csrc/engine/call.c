@@ -216,6 +216,7 @@ static void note_connection(struct ps_call *c, const struct ps_conn *conn)
         t->tls_us = conn->tls_us;
     }
     strncpy(t->peer, ps_conn_peer_text(conn), sizeof t->peer - 1);
+    strncpy(t->local, ps_conn_local_text(conn), sizeof t->local - 1);
     if (conn->is_tls) {
         struct ps_tls_info info;
         ps_tls_link_info(&conn->tls, &info);

@@ -12,10 +12,12 @@ struct ps_profile *ps_profile_new(void)
         return NULL;
     atomic_init(&p->refs_n, 1);
     p->upload_bytes = 256 * 1024;
+    p->gather_ns = 1000000;
     p->settings = (struct ps_pool_settings){
         .max_conns_n = 1000,
         .max_per_origin_n = 100,
         .max_waiting_n = 100000,
+        .max_idle_n = SIZE_MAX,
         .idle_ms = 55000,
         .age_ms = 600000,
         .conn =
@@ -73,6 +75,21 @@ enum ps_status ps_profile_set_uds(struct ps_profile *p, const char *path)
     return st;
 }
 
+enum ps_status ps_profile_set_options(struct ps_profile *p, const struct ps_sock_option *options,
+                                      size_t n)
+{
+    struct ps_sock_option *copy = n == 0 ? NULL : ps_zalloc(n * sizeof *copy);
+    if (n > 0 && copy == NULL)
+        return PS_NOMEM;
+    if (n > 0)
+        memcpy(copy, options, n * sizeof *copy);
+    ps_free(p->options);
+    p->options = copy;
+    p->settings.conn.dial.options = copy;
+    p->settings.conn.dial.options_n = n;
+    return PS_OK;
+}
+
 void ps_profile_set_proxy(struct ps_profile *p, struct ps_proxy *given)
 {
     p->proxy = given;
@@ -109,6 +126,7 @@ void ps_profile_unref(struct ps_profile *p)
     ps_tls_config_unref(p->tls);
     ps_free(p->local_address);
     ps_free(p->uds_path);
+    ps_free(p->options);
     ps_proxy_free(p->proxy);
     ps_free(p);
 }

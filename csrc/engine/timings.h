@@ -19,6 +19,7 @@ struct ps_timings {
     uint32_t stream_id;     /* of the last attempt over HTTP/2; 0 = HTTP/1.1 */
     bool reused;            /* the connection had carried a request before */
     char peer[64];          /* "127.0.0.1:443" */
+    char local[64];         /* our end of the connection; "" = unknown */
     char tls[16];           /* "TLSv1.3"; "" = none */
 };
 

@@ -7,6 +7,7 @@
 
 #include "net/dial.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -150,6 +151,19 @@ static void set_options(const struct ps_dial_settings *to, struct ps_sock *s)
         ps_compat_user_timeout(fd, (int)to->user_timeout_ms);
 }
 
+/* The caller's own options, in order; a negative errno when the system refuses one. */
+static int set_own_options(const struct ps_dial_settings *to, const struct ps_sock *s)
+{
+    int fd;
+    int sys = uv_fileno(&s->uv.handle, &fd);
+    for (size_t i = 0; sys == 0 && i < to->options_n; i++) {
+        const struct ps_sock_option *each = &to->options[i];
+        if (setsockopt(fd, each->level, each->name, each->value, each->value_n) != 0)
+            sys = -errno;
+    }
+    return sys;
+}
+
 static int bind_local(const struct ps_dial *d, struct ps_sock *s, const struct ps_addr *to)
 {
     struct ps_addr local;
@@ -176,7 +190,9 @@ static int start_try(struct ps_dial *d, const struct ps_addr *to)
     if (sys != 0)
         goto fail;
     set_options(d->settings, t->sock);
-    sys = bind_local(d, t->sock, to);
+    sys = set_own_options(d->settings, t->sock);
+    if (sys == 0)
+        sys = bind_local(d, t->sock, to);
     if (sys != 0)
         goto fail;
     t->req.data = t;

@@ -11,12 +11,21 @@
 #include "net/clock.h"
 #include "net/sock.h"
 
+/* One setsockopt(); the owner's own, set after those below. */
+struct ps_sock_option {
+    int level, name;
+    unsigned value_n;
+    unsigned char value[64];
+};
+
 struct ps_dial_settings {
     const char *local_address; /* IP literal to bind to; NULL = any */
     const char *uds_path;      /* a Unix socket instead ('@' first = abstract); NULL = TCP */
     bool nodelay;              /* TCP_NODELAY; default on (rule 90) */
     unsigned keepalive_s;      /* TCP keep-alive idle and interval; 0 = off */
     unsigned user_timeout_ms;  /* TCP_USER_TIMEOUT; 0 = system's */
+    const struct ps_sock_option *options; /* set before connect(); one that is refused fails the try */
+    size_t options_n;
     uint64_t eyeballs_ms;      /* 250 */
     size_t queue_limit_bytes;  /* unsent bytes a sock may hold */
 };

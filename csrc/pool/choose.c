@@ -167,7 +167,7 @@ void conn_offer(struct ps_origin *o, struct ps_conn *c)
         return;
     }
     bool is_unused = c->is_h2 && c->state == PS_CONN_OPEN && c->streams_n == 0 && !c->is_idle;
-    if (is_unused && !c->live.is_pinging)
+    if (is_unused && !c->live.is_pinging && !c->target.is_wary)
         put_away(o, c); /* its peer allows no streams now (rule 4) */
 }
 

@@ -16,7 +16,10 @@ static bool is_pool_full(const struct ps_pool *p)
     return p->conns_n - p->draining_n >= p->settings.max_conns_n;
 }
 
-enum { HEDGE_MS = 1000 }; /* a dial that takes longer may hang: nobody else should rely on it */
+enum {
+    HEDGE_MS = 1000, /* a dial that takes longer may hang: nobody else should rely on it */
+    SHUT_MAX = 3,    /* so many connections that take no streams: another would hardly be better (rule 4) */
+};
 
 static bool is_dialing_well(const struct ps_origin *o)
 {
@@ -31,7 +34,7 @@ static size_t dials_for(const struct ps_origin *o, size_t waiters_n)
         return 0;
     if (!origin_may_share(o))
         return waiters_n;
-    if (is_dialing_well(o) || origin_is_probing(o))
+    if (is_dialing_well(o) || origin_is_probing(o) || origin_shut_n(o) >= SHUT_MAX)
         return 0;
     return o->pool->settings.is_strict && origin_has_h2(o) ? 0 : 1;
 }
@@ -91,6 +94,7 @@ enum ps_status dial_start(struct ps_origin *o, struct ps_waiter *w, struct ps_er
                                     .sni = o->sni,
                                     .key = o->key,
                                     .h1_only = o->h1_only,
+                                    .is_wary = origin_shut_n(o) > 0,
                                     .calm = o->calm_n < 4 ? o->calm_n : 4};
     struct ps_conn *c;
     enum ps_status st = ps_conn_new(&c, o->pool->env, &o->pool->settings.conn, &target,
@@ -171,7 +175,8 @@ void limits_evict(struct ps_pool *p)
         size_t places_n = p->settings.max_per_origin_n - (o->conns_n - o->draining_n);
         size_t most_n = is_full(o) ? 0 : places_n;
         size_t dials_n = dials_wanted(o);
-        wanted_n += dials_n < most_n ? dials_n : most_n;
+        if (origin_shut_n(o) == 0) /* else one of its own could go, see own_victim() */
+            wanted_n += dials_n < most_n ? dials_n : most_n;
         /* Within a full origin somebody lacks a place beside idle ones only when he may not use them:
          * a replay. The longest idle one goes. */
         struct ps_conn *victim = dials_n > 0 && is_full(o) && o->leaving_n == 0 ? own_victim(o) : NULL;

@@ -13,6 +13,7 @@ enum {
     REPLAY_COST = 5, /* requests that earn a replay: 20 % */
     CALM_MS = 1000,
     CALM_DOUBLINGS = 5,
+    CALM_FORGET_MS = 600000, /* without such a wish, the next one counts as the first */
 };
 
 static void on_calm(struct ps_deadline *d, uint64_t now_ms);
@@ -162,7 +163,22 @@ bool origin_is_probing(const struct ps_origin *o)
         if (PS_ITEM(n, struct ps_conn, node)->live.is_probing)
             return true;
     }
+    for (struct ps_node *n = ps_list_first(&o->shared); n; n = ps_list_next(&o->shared, n)) {
+        if (PS_ITEM(n, struct ps_conn, node)->target.is_wary)
+            return true;
+    }
     return false;
+}
+
+size_t origin_shut_n(const struct ps_origin *o)
+{
+    const struct ps_list *lists[] = {&o->shared, &o->idle};
+    size_t shut_n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        for (struct ps_node *n = ps_list_first(lists[i]); n; n = ps_list_next(lists[i], n))
+            shut_n += ps_conn_takes_none(PS_ITEM(n, struct ps_conn, node));
+    }
+    return shut_n;
 }
 
 bool origin_has_h2(const struct ps_origin *o)
@@ -182,10 +198,14 @@ static void on_calm(struct ps_deadline *d, uint64_t now_ms)
 void origin_damp(struct ps_origin *o)
 {
     struct ps_clock *clock = o->pool->env->clock;
+    uint64_t now_ms = ps_clock_now_ms(clock);
+    if (now_ms >= o->calm_ms + CALM_FORGET_MS)
+        o->calm_n = 0;
+    o->calm_ms = now_ms;
     uint64_t pause_ms = (uint64_t)CALM_MS << (o->calm_n < CALM_DOUBLINGS ? o->calm_n : CALM_DOUBLINGS);
     o->calm_n++;
     /* Without memory for the timer there is no pause. */
-    (void)!ps_clock_set(clock, &o->calm, ps_clock_now_ms(clock) + pause_ms);
+    (void)!ps_clock_set(clock, &o->calm, now_ms + pause_ms);
 }
 
 /* -- the replay budget (rule 21) -- */

@@ -13,8 +13,10 @@ void origin_release(struct ps_origin *o);
 void origin_free_resting(struct ps_pool *p);
 /* May its next connection speak HTTP/2, and so serve many? */
 bool origin_may_share(const struct ps_origin *o);
-/* Is an idle HTTP/2 connection being asked whether it lives? */
+/* Is an HTTP/2 connection being asked whether it lives, or are its SETTINGS awaited? */
 bool origin_is_probing(const struct ps_origin *o);
+/* Its HTTP/2 connections whose peer allows no streams for now (rule 4). */
+size_t origin_shut_n(const struct ps_origin *o);
 /* Its connections that can be used, now or when a stream ends. */
 bool origin_has_h2(const struct ps_origin *o);
 /* A first attempt: adds to the budget of replays. */

@@ -23,6 +23,7 @@ struct ps_pool_settings {
     size_t max_conns_n;           /* over all origins */
     size_t max_per_origin_n;
     size_t max_waiting_n;         /* waiters without a dial of their own */
+    size_t max_idle_n;            /* idle connections over all origins; the longest idle ones go */
     bool is_strict;               /* the peer's stream limit is for all requests to it, not per connection */
     uint64_t idle_ms;             /* 0 = no limit */
     uint64_t age_ms;              /* 0 = no limit; +-10 % jitter per connection (rule 40) */
@@ -81,7 +82,8 @@ struct ps_origin {
     enum ps_speaks speaks;    /* as of the last connection */
     bool h1_only;             /* it said HTTP_1_1_REQUIRED */
     unsigned replay_tokens;   /* five make a replay, each request adds one (rule 21) */
-    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM in a row (rule 20) */
+    unsigned calm_n;          /* times it said ENHANCE_YOUR_CALM lately (rule 20) */
+    uint64_t calm_ms;         /* when it last did */
     struct ps_deadline calm;  /* set: no new connection before */
 };
 
@@ -100,6 +102,7 @@ struct ps_pool {
     size_t resting_n;
     struct ps_list waiting;      /* all waiters in order */
     struct ps_list idle;         /* all idle connections, longest idle first */
+    size_t idle_n;               /* how many */
     size_t conns_n, leaving_n, draining_n, waiting_n, undialed_n; /* sums over the origins */
     uint64_t next_ticket;
     bool is_closing, told_empty;

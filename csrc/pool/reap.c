@@ -46,6 +46,15 @@ static uint64_t retire_due_ms(const struct ps_conn *c, const struct ps_pool_sett
     return due;
 }
 
+/* The longest idle ones go, `c` too when none may stay. */
+static void keep_within_limit(struct ps_pool *p)
+{
+    while (p->idle_n > p->settings.max_idle_n) {
+        p->closed_idle_n++;
+        ps_conn_close(PS_ITEM(ps_list_first(&p->idle), struct ps_conn, all_node), NULL);
+    }
+}
+
 void idle_put(struct ps_origin *o, struct ps_conn *c)
 {
     struct ps_pool *p = o->pool;
@@ -53,10 +62,12 @@ void idle_put(struct ps_origin *o, struct ps_conn *c)
     ps_node_unlink(&c->node);
     ps_list_push_front(&o->idle, &c->node);
     ps_list_push_back(&p->idle, &c->all_node);
+    p->idle_n++;
     c->is_idle = true;
     c->retire.fire = on_retire;
     if (due != UINT64_MAX && ps_clock_set(p->env->clock, &c->retire, due) != PS_OK)
         ps_conn_close(c, NULL); /* an idle connection without a limit must not stay */
+    keep_within_limit(p);
 }
 
 void idle_remove(struct ps_conn *c)
@@ -65,6 +76,7 @@ void idle_remove(struct ps_conn *c)
     if (!c->is_idle)
         return;
     c->is_idle = false;
+    o->pool->idle_n--;
     ps_clock_clear(o->pool->env->clock, &c->retire);
     ps_node_unlink(&c->all_node);
     ps_node_unlink(&c->node);

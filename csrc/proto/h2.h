@@ -56,6 +56,9 @@ void ps_h2_tag(struct ps_codec *c, uint32_t id, void *tag);
 /* Have its HEADERS been pulled? Then the peer may act on them. False when it is over. */
 bool ps_h2_is_sent(const struct ps_codec *c, uint32_t id);
 
+/* Does the peer allow no streams at all for now (rule 4)? */
+bool ps_h2_takes_none(const struct ps_codec *c);
+
 /* Were exchanges cut to which the peer has not shown any sign of life (rules 7, 36)? */
 bool ps_h2_is_doubtful(const struct ps_codec *c);
 

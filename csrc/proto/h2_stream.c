@@ -26,6 +26,12 @@ size_t ps_h2_slots(const struct ps_h2 *h)
     return used_n < limit_n ? limit_n - used_n : 0;
 }
 
+bool ps_h2_takes_none(const struct ps_codec *c)
+{
+    return nghttp2_session_get_remote_settings(ps_h2_of_const(c)->session,
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) == 0;
+}
+
 static struct h2_stream *find_in(const struct ps_list *l, uint32_t id)
 {
     for (struct ps_node *n = ps_list_first(l); n != NULL; n = ps_list_next(l, n)) {
@@ -248,7 +254,7 @@ void ps_h2_fit_fresh(struct ps_h2 *h)
     size_t over_n = h->live_n > limit_n ? h->live_n - limit_n : 0;
     while (over_n > 0 && !ps_list_empty(&h->fresh)) {
         struct ps_node *last = h->fresh.head.prev;
-        h2_stream_cut(h, PS_ITEM(last, struct h2_stream, node), PS_CLOSED, NGHTTP2_CANCEL,
+        h2_stream_cut(h, PS_ITEM(last, struct h2_stream, node), PS_CLOSED, NGHTTP2_REFUSED_STREAM,
                       "the peer lowered its stream limit to %zu before the request was sent",
                       limit_n);
         over_n--;

@@ -5,6 +5,8 @@
 
 #include "py/reader.h"
 
+enum { PS_OPTIONS_MAX = 32 };
+
 static void read_limits(struct reader *r, struct ps_profile *p)
 {
     struct ps_pool_settings *s = &p->settings;
@@ -12,6 +14,7 @@ static void read_limits(struct reader *r, struct ps_profile *p)
     s->max_conns_n = reader_number(r, "max_connections");
     s->max_per_origin_n = reader_number(r, "max_connections_per_origin");
     s->max_waiting_n = reader_number(r, "max_waiting");
+    s->max_idle_n = reader_number(r, "max_idle");
     s->idle_ms = reader_number(r, "idle_ms");
     s->age_ms = reader_number(r, "age_ms");
     c->head.bytes = reader_number(r, "head_bytes");
@@ -21,6 +24,7 @@ static void read_limits(struct reader *r, struct ps_profile *p)
     c->info_n = reader_number(r, "info_count");
     c->window_bytes = reader_number(r, "buffer_bytes");
     p->upload_bytes = reader_number(r, "upload_bytes");
+    p->gather_ns = reader_number(r, "gather_us") * 1000;
 }
 
 static void read_http2(struct reader *r, struct ps_profile *p)
@@ -33,6 +37,46 @@ static void read_http2(struct reader *r, struct ps_profile *p)
     h2->quiet_answer_ms = reader_number(r, "quiet_answer_ms");
     h2->silence_ms = reader_number(r, "silence_ms");
     h2->silence_answer_ms = reader_number(r, "silence_answer_ms");
+}
+
+/* One (level, name, int or bytes) of Network(socket_options); the Python side has checked it. */
+static void read_option(struct reader *r, PyObject *row, struct ps_sock_option *out)
+{
+    PyObject *value; /* borrowed */
+    if (r->failed || !PyArg_ParseTuple(row, "iiO", &out->level, &out->name, &value)) {
+        r->failed = true;
+        return;
+    }
+    if (PyBytes_Check(value)) {
+        size_t n = (size_t)PyBytes_GET_SIZE(value);
+        out->value_n = (unsigned)(n < sizeof out->value ? n : sizeof out->value);
+        memcpy(out->value, PyBytes_AS_STRING(value), out->value_n);
+        return;
+    }
+    int number = (int)PyLong_AsLong(value);
+    r->failed = number == -1 && PyErr_Occurred();
+    out->value_n = sizeof number;
+    memcpy(out->value, &number, sizeof number);
+}
+
+static void read_options(struct reader *r, struct ps_profile *p)
+{
+    struct ps_sock_option rows[PS_OPTIONS_MAX];
+    PyObject *given = reader_item(r, "socket_options");
+    if (given == NULL)
+        return;
+    Py_ssize_t n = PyTuple_Check(given) ? PyTuple_GET_SIZE(given) : -1;
+    if (n < 0 || n > PS_OPTIONS_MAX) {
+        PyErr_SetString(PyExc_ValueError, "pool setting socket_options must be a tuple of at most 32 options");
+        r->failed = true;
+        return;
+    }
+    for (Py_ssize_t i = 0; i < n; i++)
+        read_option(r, PyTuple_GET_ITEM(given, i), &rows[i]);
+    if (!r->failed && ps_profile_set_options(p, rows, (size_t)n) != PS_OK) {
+        PyErr_NoMemory();
+        r->failed = true;
+    }
 }
 
 static void read_network(struct reader *r, struct ps_profile *p)
@@ -100,6 +144,7 @@ struct ps_profile *profile_from_dict(PyObject *config, PyObject **keep)
     read_limits(&r, p);
     read_http2(&r, p);
     read_network(&r, p);
+    read_options(&r, p);
     reader_tls(&r, &tls, &context);
     ps_profile_set_proxy(p, reader_proxy(&r, &proxy_context));
     if (!r.failed)

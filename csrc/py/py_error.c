@@ -54,6 +54,7 @@ PyObject *timings_dict(const struct ps_timings *t, enum ps_phase phase)
         put(d, "connection", PyLong_FromUnsignedLongLong(t->conn_id)) < 0 ||
         put(d, "stream_id", PyLong_FromUnsignedLong(t->stream_id)) < 0 ||
         put(d, "peer", PyUnicode_FromString(t->peer)) < 0 ||
+        put(d, "local", PyUnicode_FromString(t->local)) < 0 ||
         put(d, "tls", PyUnicode_FromString(t->tls)) < 0 ||
         put(d, "phase", PyUnicode_FromString(ps_phase_name(phase))) < 0) {
         Py_DECREF(d);

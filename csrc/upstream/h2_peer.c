@@ -101,8 +101,9 @@ static void count_malformed(struct up_h2 *h)
 
 static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int code, void *user)
 {
-    (void)session, (void)frame, (void)code;
-    count_malformed(user);
+    (void)session, (void)frame;
+    if (code != NGHTTP2_ERR_REFUSED_STREAM) /* sent before the peer knew the limit: RFC 9113 5.1.2 */
+        count_malformed(user);
     return 0;
 }
 

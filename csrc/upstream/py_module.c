@@ -22,10 +22,16 @@ static PyModuleDef_Slot upstream_slots[] = {
     {0, NULL},
 };
 
+static PyMethodDef upstream_methods[] = {
+    {"make_certificate", (PyCFunction)(void (*)(void))certificate_make, METH_VARARGS | METH_KEYWORDS, NULL},
+    {0},
+};
+
 static struct PyModuleDef upstream_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "penstock._upstream",
     .m_doc = "The scripted upstream of penstock; see _upstream.pyi.",
+    .m_methods = upstream_methods,
     .m_slots = upstream_slots,
 };
 

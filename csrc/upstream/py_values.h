@@ -34,6 +34,9 @@ PyObject *stats_dict(const struct up_stats *stats);
 /* From the dict; `out->tls` is the caller's then. */
 bool listener_of(PyObject *dict, struct up_listener_settings *out);
 
+/* make_certificate(), a method of the module. */
+PyObject *certificate_make(PyObject *module, PyObject *args, PyObject *options);
+
 extern PyType_Spec up_server_spec;
 
 #endif

@@ -18,6 +18,7 @@ class PoolConfig(TypedDict):
     max_connections: int  # over all origins
     max_connections_per_origin: int
     max_waiting: int  # requests queued for a connection, over all origins
+    max_idle: int  # idle connections over all origins; the longest idle ones are closed
     idle_ms: int  # close a connection unused for so long
     age_ms: int  # give a connection no new request after so long (jittered by 10 %); 0 = never
     head_bytes: int  # response head: sum of name + value + 32 (RFC 9113 6.5.2)
@@ -27,6 +28,7 @@ class PoolConfig(TypedDict):
     info_count: int  # 1xx heads before the final one
     buffer_bytes: int  # unread response body held per request before reading stops
     upload_bytes: int  # unsent request body held per request before send() must wait
+    gather_us: int  # how long body bytes may wait for others after a wake-up of their loop
     # net
     family: int  # 0 any, 1 IPv4, 2 IPv6
     local_address: str | None
@@ -35,6 +37,7 @@ class PoolConfig(TypedDict):
     keepalive_s: int  # TCP keep-alive; 0 = off
     user_timeout_ms: int
     eyeballs_ms: int
+    socket_options: tuple[tuple[int, int, int | bytes], ...]  # set before connect()
     dns_ttl_ms: int
     # Pairs of kind (csrc/conn/proxy.h), host, port, fields (lines for it alone), user and password (SOCKS), tls (pairs
     # of what follows below, for an https proxy; else None). None = straight to the origins.
@@ -163,7 +166,8 @@ class Exchange:
     def timings(self) -> dict[str, int | bool | str]:
         """Microseconds since submit, -1 = did not happen: queued_us, dns_us, connect_us, tls_us (durations),
         sent_us, first_byte_us, end_us (moments); plus bytes_received, bytes_sent (body bytes),
-        reused (bool), attempts (int), connection (int id), peer (str), tls (str), phase (str)."""
+        reused (bool), attempts (int), connection (int id), peer (str), local (str), tls (str),
+        phase (str)."""
 
 ErrorFactory = Callable[[dict[str, Any]], BaseException]
 

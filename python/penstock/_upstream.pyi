@@ -76,6 +76,13 @@ class Listener(TypedDict, total=False):
     max_connections: int  # further ones are reset at once; 0 = no limit
     max_streams: int  # HTTP/2: SETTINGS_MAX_CONCURRENT_STREAMS; default 100
 
+def make_certificate(
+    name: str, alt_names: str | None, not_before_s: int, not_after_s: int, issuer: tuple[bytes, bytes] = ...
+) -> tuple[bytes, bytes]:
+    """A new P-256 key and its certificate, both PEM: (certificate, key). `name` is the common name; `alt_names` as
+    OpenSSL writes them, "DNS:localhost,IP:127.0.0.1", None for an authority; times are Unix time; without an issuer
+    (its certificate and key) it is signed by itself. ValueError for what cannot be."""
+
 @final
 class Server:
     """Made running. ValueError for what cannot be, OSError when it cannot listen."""

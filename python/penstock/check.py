@@ -16,7 +16,7 @@ from penstock.errors import ConfigError
 LONGEST_S = 1e9  # about 31 years; the engine refuses more
 
 
-def seconds(name: str, value: object) -> float:
+def seconds(name: str, value: object, *, most_s: float = LONGEST_S) -> float:
     """A duration: int or float, not negative, not NaN.
 
     >>> seconds("idle_s", 3)
@@ -29,8 +29,9 @@ def seconds(name: str, value: object) -> float:
         raise ConfigError(f"{name} is not a number (NaN)")
     if number < 0:
         raise ConfigError(f"{name} is negative: {value!r}")
-    if number > LONGEST_S:
-        raise ConfigError(f"{name} is above {LONGEST_S:.0e} seconds: {value!r}; None means unlimited")
+    if number > most_s:
+        unlimited = "; None means unlimited" if most_s == LONGEST_S else ""
+        raise ConfigError(f"{name} is above {most_s:.0e} seconds: {value!r}{unlimited}")
     return number
 
 

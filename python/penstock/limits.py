@@ -13,6 +13,7 @@ from penstock import check
 
 KIB = 1024
 MIB = 1024 * KIB
+UNLIMITED = 2**32 - 1  # of what a machine has
 
 Clocks = tuple[float | None, float | None, float | None, float | None, float | None, float | None]
 
@@ -56,6 +57,7 @@ class Limits:
     max_connections             over all origins; those that only finish what runs do not count
     max_connections_per_origin  for one scheme, host and port
     max_waiting                 requests queued for a connection, over all origins
+    max_idle_connections        unused connections that are kept, over all origins; None = no limit but the others
     idle_s                      a connection unused for so long is closed
     age_s                       a connection older than this gets no new request; None = never
     head_bytes, head_fields     of a response head: sum of name + value + 32 (RFC 9113 6.5.2), and how many
@@ -64,12 +66,16 @@ class Limits:
     buffer_bytes                of a response body that is not yet read, before the connection is paused; with
                                 HTTP/2 the stream, at up to four times that for a reader who kept up
     upload_bytes                of a streamed request body that is not yet sent, before its source is paused
+    gather_s                    body bytes that come so soon after a wake-up of their event loop wait for it to pass, so
+                                that a hundred streams cost one wake-up and not a hundred; 0 = not at all. A head, a
+                                body's first bytes, its end and large pieces never wait
     body_bytes                  most that read() and request() collect; None = no limit
     """
 
     max_connections: int = 1000
     max_connections_per_origin: int = 100
     max_waiting: int = 10_000
+    max_idle_connections: int | None = None
     idle_s: float = 55.0
     age_s: float | None = 600.0
     head_bytes: int = 128 * KIB
@@ -79,12 +85,15 @@ class Limits:
     info_count: int = 16
     buffer_bytes: int = 1 * MIB
     upload_bytes: int = 256 * KIB
+    gather_s: float = 0.001
     body_bytes: int | None = 256 * MIB
 
     def __post_init__(self) -> None:
         check.count("max_connections", self.max_connections, least=1)
         check.count("max_connections_per_origin", self.max_connections_per_origin, least=1)
         check.count("max_waiting", self.max_waiting)
+        if self.max_idle_connections is not None:
+            check.count("max_idle_connections", self.max_idle_connections)
         check.seconds("idle_s", self.idle_s)
         check.optional_seconds("age_s", self.age_s)
         check.count("head_bytes", self.head_bytes, least=1 * KIB)
@@ -94,6 +103,7 @@ class Limits:
         check.count("info_count", self.info_count)
         check.count("buffer_bytes", self.buffer_bytes, least=4 * KIB, most=1024 * MIB)
         check.count("upload_bytes", self.upload_bytes, least=4 * KIB, most=1024 * MIB)
+        check.seconds("gather_s", self.gather_s, most_s=1.0)
         if self.body_bytes is not None:
             check.count("body_bytes", self.body_bytes, least=1, most=2**62)
 
@@ -103,6 +113,7 @@ class Limits:
             "max_connections": self.max_connections,
             "max_connections_per_origin": self.max_connections_per_origin,
             "max_waiting": self.max_waiting,
+            "max_idle": UNLIMITED if self.max_idle_connections is None else self.max_idle_connections,
             "idle_ms": max(1, round(self.idle_s * 1000)),  # the engine's 0 is "no limit"
             "age_ms": 0 if self.age_s is None else max(1, round(self.age_s * 1000)),
             "head_bytes": self.head_bytes,
@@ -112,4 +123,5 @@ class Limits:
             "info_count": self.info_count,
             "buffer_bytes": self.buffer_bytes,
             "upload_bytes": self.upload_bytes,
+            "gather_us": round(self.gather_s * 1e6),
         }

@@ -108,7 +108,10 @@ class Response(ResponseFacts):
     __slots__ = ("_upload",)
 
     def __init__(self, exchange: Exchange, body_limit: int, upload: Upload | None = None) -> None:
-        super().__init__(exchange, body_limit)
+        self.exchange = exchange  # as ResponseFacts does, without the call: this is the hot path
+        self._body_limit = body_limit
+        self._body = None
+        self._headers = None
         self._upload = upload
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -123,14 +126,14 @@ class Response(ResponseFacts):
             async for chunk in self.exchange:
                 yield chunk
         except RequestCancelled as err:
-            raise self._cause(err) from None
+            raise self.cause_of(err) from None
 
     @property
     def upload_failure(self) -> BaseException | None:
         """What the caller's own source of the request body raised; None when it did not."""
         return None if self._upload is None else self._upload.failure
 
-    def _cause(self, err: BaseException) -> BaseException:
+    def cause_of(self, err: BaseException) -> BaseException:
         """When the caller's own source ended this exchange, its exception is the one to raise."""
         failure = self.upload_failure if isinstance(err, RequestCancelled) else None
         return err if failure is None else failure
@@ -141,7 +144,7 @@ class Response(ResponseFacts):
             await self.exchange.wait_head()
         except BaseException as err:
             await self.aclose()
-            if (cause := self._cause(err)) is not err:
+            if (cause := self.cause_of(err)) is not err:
                 raise cause from None
             raise
 
@@ -163,7 +166,7 @@ class Response(ResponseFacts):
             self._body = await self.exchange.read_whole()
         except BaseException as err:
             self.exchange.cancel()
-            if (cause := self._cause(err)) is not err:
+            if (cause := self.cause_of(err)) is not err:
                 raise cause from None
             raise
         finally:

@@ -104,12 +104,14 @@ class Submitter:
         server_name: str | None = None,
         *,
         whole: bool = False,
+        streamed: bool = False,
     ) -> Response:
-        """Hand a request to the engine, in a running event loop; returns at once."""
+        """Hand a request to the engine, in a running event loop; returns at once. With `streamed` the caller sends
+        the body (`response.exchange.send()`)."""
         body = fixed_content(content)
         source = None if body is content or isinstance(content, str) else async_source(content)
         exchange = self._exchange(
-            method, url, headers, body, clocks, target, server_name, source is not None, whole, False
+            method, url, headers, body, clocks, target, server_name, streamed or source is not None, whole, False
         )
         response = Response(exchange, self._body_limit, None if source is None else Upload(exchange, source))
         self._live.add(weakref.ref(response, self._live.discard))
@@ -159,11 +161,14 @@ class Submitter:
             url = ascii_url(url)
         if self._routes is not None and (proxy := self._routes.proxy(url)) is not None:
             pool = self._proxied.get(proxy) or self._open_proxied(proxy)
+        fields = headers if type(headers) is list else _fields(headers)
         try:
+            if not (streamed or whole or blocking or target or server_name):  # keywords take longer
+                return pool.submit(method, url, fields, body, clocks)
             return pool.submit(
                 method,
                 url,
-                headers if type(headers) is list else _fields(headers),
+                fields,
                 body,
                 clocks,
                 streamed=streamed,

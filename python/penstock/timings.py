@@ -28,6 +28,7 @@ class Timings:
     connection: int = 0  # the engine's number of the connection; 0 = none
     stream_id: int = 0  # on that connection; 0 = HTTP/1.1
     peer: str = ""  # "192.0.2.1:443"
+    local: str = ""  # our end of the connection
     tls_version: str = ""  # "TLSv1.3"; "" = none
     phase: str = ""
 
@@ -54,6 +55,7 @@ class Timings:
             connection=int(facts.get("connection", 0)),
             stream_id=int(facts.get("stream_id", 0)),
             peer=str(facts.get("peer", "")),
+            local=str(facts.get("local", "")),
             tls_version=str(facts.get("tls", "")),
             phase=str(facts.get("phase", "")),
         )

@@ -28,7 +28,7 @@ class Sink(Protocol):
 
 def fixed_content(content: object) -> Fixed | None:
     """The whole body when it is at hand; None when it is not (or there is none)."""
-    if content is None or isinstance(content, bytes | bytearray | memoryview):
+    if content is None or type(content) is bytes or isinstance(content, bytearray | memoryview | bytes):
         return content
     if isinstance(content, str):
         return content.encode()
@@ -87,11 +87,16 @@ class Upload:
         return self._task.exception()
 
     async def stop(self) -> None:
-        """End the task and wait for it."""
-        if not self._task.done():
+        """End the task, and wait for it when it is of this loop; of another one it ends by itself."""
+        home = self._task.get_loop()
+        if self._task.done():
+            _ = self.failure  # seen: asyncio shall not complain that nobody looked
+        elif home is asyncio.get_running_loop():
             self._task.cancel()
             await asyncio.wait({self._task})
-        _ = self.failure  # seen: asyncio shall not complain that nobody looked
+            _ = self.failure
+        elif not home.is_closed():
+            home.call_soon_threadsafe(self._task.cancel)
 
 
 async def _pump(sink: AsyncSink, source: AsyncIterable[bytes]) -> None:

@@ -35,6 +35,7 @@ struct fake_h2_wants {
     int turns_n;
     struct fake_h2_turn then; /* all others */
     int max_streams;          /* in the first SETTINGS; 0 = says nothing */
+    bool no_streams;          /* in the first SETTINGS: a limit of 0 */
     int hangs_n;              /* so many connections say nothing until fake_h2_free() or RELEASE */
     bool keeps_window;        /* sends no WINDOW_UPDATE of its own: 65535 bytes may come */
     bool no_settings_ack, no_pong;

@@ -140,6 +140,7 @@ void fake_h2_session_open(struct fake_h2_conn *c)
 {
     nghttp2_session_callbacks *cb;
     nghttp2_option *options = NULL;
+    bool is_shut = c->p->wants.no_streams && !atomic_load(&c->p->is_free);
     nghttp2_settings_entry max = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                                   (uint32_t)c->p->wants.max_streams};
     fake_h2_must(nghttp2_session_callbacks_new(&cb) == 0 && nghttp2_option_new(&options) == 0, "new");
@@ -150,7 +151,8 @@ void fake_h2_session_open(struct fake_h2_conn *c)
     fake_h2_must(nghttp2_session_server_new2(&c->session, cb, c, options) == 0, "session");
     nghttp2_session_callbacks_del(cb);
     nghttp2_option_del(options);
-    fake_h2_must(nghttp2_submit_settings(c->session, 0, &max, c->p->wants.max_streams > 0) == 0,
+    fake_h2_must(nghttp2_submit_settings(c->session, 0, &max,
+                                         c->p->wants.max_streams > 0 || is_shut) == 0,
          "settings");
 }
 

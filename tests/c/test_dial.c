@@ -77,6 +77,39 @@ static void connects_with_its_options(void)
     close(listener);
 }
 
+static void the_callers_own_options_come_last(void)
+{
+    struct world *w = world_open();
+    struct dialed to = {0};
+    struct ps_sock_option own[2] = {
+        {.level = IPPROTO_TCP, .name = TCP_NODELAY, .value_n = sizeof(int)},
+        {.level = SOL_SOCKET, .name = 0x7fff, .value_n = sizeof(int)}, /* no such option */
+    };
+    struct ps_dial_settings settings = plain_settings;
+    settings.nodelay = true;
+    settings.options = own;
+    settings.options_n = 1;
+    int listener = listen_at("127.0.0.1", 8);
+    struct ps_addrs at = {.at = {addr_of("127.0.0.1", port_of(listener))}, .n = 1};
+    struct ps_dial d = dial_of(w, &settings, &to);
+    T_EQ(ps_dial_start(&d, &at, NULL), PS_OK);
+    world_until(w, &to.done_n, 1);
+    int fd, value = 1;
+    socklen_t n = sizeof value;
+    T_EQ(uv_fileno(&to.sock->uv.handle, &fd), 0);
+    T_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &n), 0);
+    T_EQ(value, 0);
+    ps_sock_close(to.sock);
+    settings.options_n = 2;
+    d = dial_of(w, &settings, &to);
+    T_EQ(ps_dial_start(&d, &at, NULL), PS_OK);
+    world_until(w, &to.done_n, 2);
+    T_EQ(to.err.status, PS_CONNECT_FAILED);
+    T_EQ(to.err.sys, UV_ENOPROTOOPT);
+    world_close(w);
+    close(listener);
+}
+
 static void refused_lists_every_address(void)
 {
     struct world *w = world_open();
@@ -459,6 +492,7 @@ static void survives_each_allocation_failure(void)
 
 static const struct t_test tests[] = {
     {"connects_with_its_options", connects_with_its_options},
+    {"the_callers_own_options_come_last", the_callers_own_options_come_last},
     {"refused_lists_every_address", refused_lists_every_address},
     {"the_next_is_tried_at_once_after_a_failure", the_next_is_tried_at_once_after_a_failure},
     {"a_silent_address_is_overtaken_after_the_pace", a_silent_address_is_overtaken_after_the_pace},

@@ -102,11 +102,32 @@ static void a_busy_connection_yields_to_a_starved_origin(struct world *w)
     WANT(is_ok(b));
 }
 
+/* One that idles goes first, whatever its age, and nobody waits for the busy one. */
+static void an_idle_connection_yields_before_a_busy_one(struct world *w)
+{
+    world_settings(w)->max_conns_n = 2;
+    struct fake_h2 *x = world_peer(w, &(struct fake_h2_wants){.turns_n = 1, .turns = {hold}});
+    struct fake_h2 *y = world_peer(w, &(struct fake_h2_wants){0});
+    struct fake_h2 *z = world_peer(w, &(struct fake_h2_wants){0});
+    struct ask *busy = world_ask(w, x);
+    UNTIL(w, is_sent(busy) && atomic_load(&x->requests_n) == 1);
+    struct ask *first = world_ask(w, y);
+    UNTIL(w, first->is_done);
+    struct ask *a = world_ask(w, z);
+    UNTIL(w, a->is_done);
+    WANT(is_ok(first) && is_ok(a) && !busy->is_done);
+    WANT_EQ(conn_of(busy)->state, PS_CONN_OPEN);
+    release(x, 0);
+    UNTIL(w, busy->is_done);
+    WANT(is_ok(busy));
+}
+
 static const struct world_test tests[] = {
     {"goaway_sends_new_requests_elsewhere", goaway_sends_new_requests_elsewhere},
     {"goaway_comes_before_all_else", goaway_comes_before_all_else},
     {"age_ends_a_busy_connection_gently", age_ends_a_busy_connection_gently},
     {"a_busy_connection_yields_to_a_starved_origin", a_busy_connection_yields_to_a_starved_origin},
+    {"an_idle_connection_yields_before_a_busy_one", an_idle_connection_yields_before_a_busy_one},
 };
 
 WORLD_MAIN(tests)

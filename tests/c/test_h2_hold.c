@@ -151,11 +151,11 @@ static void a_wish_for_calm_delays_new_connections(struct world *w)
     for (int n = 0; n < 2; n++, pause_ms *= 2) {
         UNTIL(w, conn_of(a) != NULL && conn_of(a)->state == PS_CONN_DRAIN);
         struct ask *b = world_ask(w, p);
-        world_skip(w, pause_ms - 500);
+        world_skip(w, pause_ms / 10); /* the clock goes on by itself, too */
         world_settle(w);
         WANT_EQ(world_pool(w)->opened_n, n + 1);
         WANT_EQ(ps_call_phase(&b->call), PS_PHASE_QUEUE);
-        world_skip(w, 501);
+        world_skip(w, pause_ms);
         WANT_EQ(world_pool(w)->opened_n, n + 2);
         UNTIL(w, atomic_load(&p->by_conn[n + 1]) == 1);
         WANT(!a->is_done);
@@ -170,6 +170,24 @@ static void a_wish_for_calm_delays_new_connections(struct world *w)
     WANT(is_ok(a));
 }
 
+/* What it said a quarter of an hour ago makes neither the pause longer nor the PINGs rarer. */
+static void a_wish_for_calm_is_forgotten_in_time(struct world *w)
+{
+    struct fake_h2_turn calm = {.deed = FAKE_H2_GOAWAY, .code = PS_H2_ENHANCE_YOUR_CALM, .id = 1};
+    struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.turns = {calm, calm}, .turns_n = 2});
+    for (int n = 0; n < 2; n++) {
+        struct ask *a = world_ask(w, p);
+        UNTIL(w, conn_of(a) != NULL && conn_of(a)->state == PS_CONN_DRAIN);
+        struct ask *b = n == 0 ? a : world_ask(w, p);
+        release(p, n);
+        UNTIL(w, a->is_done);
+        WANT_EQ(origin_of(w, a)->calm_n, 1);
+        world_skip(w, n == 0 ? 900000 : 1001);
+        UNTIL(w, b->is_done);
+        WANT(is_ok(b));
+    }
+}
+
 static const struct world_test tests[] = {
     {"a_body_that_was_begun_is_gone", a_body_that_was_begun_is_gone},
     {"a_body_that_was_not_begun_is_sent_with_the_second_try",
@@ -180,6 +198,7 @@ static const struct world_test tests[] = {
     {"a_stop_ends_what_holds", a_stop_ends_what_holds},
     {"a_closed_profile_ends_what_holds", a_closed_profile_ends_what_holds},
     {"a_wish_for_calm_delays_new_connections", a_wish_for_calm_delays_new_connections},
+    {"a_wish_for_calm_is_forgotten_in_time", a_wish_for_calm_is_forgotten_in_time},
 };
 
 WORLD_MAIN(tests)

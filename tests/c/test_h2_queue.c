@@ -80,6 +80,47 @@ static void a_limit_is_raised_as_the_last_slots_go(struct world *w)
     ps_conn_close(conn, NULL); /* the peer knows nothing of these SETTINGS */
 }
 
+/* Rule 4, from the first SETTINGS on: one request may cross them on the wire and is refused. After that
+ * nothing is sent before SETTINGS allow it, and there is an end to trying other connections. */
+static void a_limit_of_zero_costs_one_try(struct world *w)
+{
+    for (int is_single = 0; is_single < 2; is_single++) {
+        if (is_single)
+            world_settings(w)->max_conns_n = world_pool(w)->conns_n + 1;
+        uint64_t opened_n = world_pool(w)->opened_n;
+        struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.no_streams = true});
+        struct ask *a = world_ask(w, p);
+        UNTIL(w, a->is_done || (a->call.timings.attempts_n > 0 && a->call.state != PS_CALL_RUN));
+        world_settle(w);
+        world_skip(w, 3000);
+        world_settle(w);
+        WANT_EQ(a->call.timings.attempts_n, 1);
+        WANT_EQ(a->call.state, PS_CALL_QUEUE);
+        WANT(world_pool(w)->opened_n - opened_n <= (is_single ? 1 : 3));
+        fake_h2_free(p);
+        UNTIL(w, a->is_done);
+        WANT(is_ok(a));
+    }
+}
+
+/* The first request of a connection meets a limit of zero before it was sent: nobody turned it away. */
+static void the_first_request_meets_a_limit_of_zero(struct world *w)
+{
+    static const uint8_t none[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0};
+    struct fake_h2 *p = world_peer(w, &(struct fake_h2_wants){.max_streams = 3});
+    struct ask *a = world_ask(w, p);
+    UNTIL(w, a->is_done || conn_of(a) != NULL);
+    struct ps_conn *conn = conn_of(a);
+    if (conn == NULL)
+        return;
+    WANT(!ps_h2_is_sent(conn->codec, a->call.stream.id)); /* it is flushed before the next poll */
+    conn_sock_ops.on_read(conn, ps_bytes_of(none, sizeof none));
+    ps_conn_close(conn, NULL); /* the peer knows nothing of these SETTINGS */
+    UNTIL(w, a->is_done);
+    WANT(is_ok(a));
+    WANT_EQ(a->call.timings.attempts_n, 2);
+}
+
 /* -- those who would rather have another connection -- */
 
 /* Refused on one, with the other full: what comes free first is his, or others pass him by for ever. */
@@ -88,9 +129,11 @@ static void who_was_refused_is_not_passed_by(struct world *w)
     world_settings(w)->max_per_origin_n = 2;
     struct fake_h2 *p = warm_peer(w, (struct fake_h2_wants){.max_streams = 3, .then = hold});
     struct ask *a = world_ask(w, p), *refused = world_ask(w, p);
-    for (int i = 0; i < 4; i++)
-        world_ask(w, p);
-    UNTIL(w, atomic_load(&p->by_conn[0]) == 4 && atomic_load(&p->by_conn[1]) == 3);
+    world_ask(w, p);
+    struct ask *other = world_ask(w, p);
+    world_ask(w, p), world_ask(w, p);
+    UNTIL(w, atomic_load(&p->by_conn[0]) == 4 && atomic_load(&p->by_conn[1]) == 3 &&
+                 conn_of(other) != NULL && ps_conn_free_slots(conn_of(other)) == 0);
     tell(p, (struct fake_h2_order){.kind = FAKE_H2_DO_SETTINGS, .n = 2, .waits = true});
     tell(p, (struct fake_h2_order){
                 .kind = FAKE_H2_DO_RESET, .id = 5, .code = PS_H2_REFUSED_STREAM});
@@ -137,6 +180,8 @@ static const struct world_test tests[] = {
     {"more_than_it_takes_waited_for_its_answer", more_than_it_takes_waited_for_its_answer},
     {"its_answer_takes_all_its_streams_away", its_answer_takes_all_its_streams_away},
     {"a_limit_is_raised_as_the_last_slots_go", a_limit_is_raised_as_the_last_slots_go},
+    {"a_limit_of_zero_costs_one_try", a_limit_of_zero_costs_one_try},
+    {"the_first_request_meets_a_limit_of_zero", the_first_request_meets_a_limit_of_zero},
     {"who_was_refused_is_not_passed_by", who_was_refused_is_not_passed_by},
     {"who_was_refused_makes_do_when_the_dial_fails", who_was_refused_makes_do_when_the_dial_fails},
 };

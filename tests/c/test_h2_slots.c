@@ -70,7 +70,7 @@ static void test_lowered_limit_spares_running_ones(void)
     ps_codec_feed(r.c, ps_bytes_of(w.p, w.n));
     h2_rig_settle(&r);
     h2_wire_free(&w);
-    T_STR(h2_text(&r.log), "RESET 7 CLOSED CANCEL not processed\n");
+    T_STR(h2_text(&r.log), "RESET 7 CLOSED REFUSED_STREAM not processed\n");
     answer(&r, 1), answer(&r, 3);
     T_EQ(ps_codec_free_slots(r.c), 0);
     answer(&r, 5);

@@ -308,6 +308,40 @@ static void idle_connections_retire(void)
     fake_peer_stop(peer);
 }
 
+static void of_idle_connections_the_newest_stay(void)
+{
+    struct fake_peer *peer = fake_peer_start(rig_serve_ok, NULL);
+    struct rig_want want = at(peer);
+    struct rig *r = rig_open();
+    r->profile->settings.max_idle_n = 2;
+    for (int i = 0; i < 5; i++)
+        rig_get(r, &want);
+    rig_wait(r);
+    RIG_UNTIL(r, r->profile->pool.conns_n == 2);
+    T_EQ(r->profile->pool.idle_n, 2);
+    T_EQ(r->profile->pool.closed_idle_n, 3);
+    rig_get_and_wait(r, &want);
+    RIG_ACCEPTED(peer, 5);
+    rig_close(r);
+    fake_peer_stop(peer);
+}
+
+static void without_idle_connections_each_is_closed_after_use(void)
+{
+    struct fake_peer *peer = fake_peer_start(rig_serve_ok, NULL);
+    struct rig_want want = at(peer);
+    struct rig *r = rig_open();
+    r->profile->settings.max_idle_n = 0;
+    for (int i = 0; i < 2; i++) {
+        rig_get_and_wait(r, &want);
+        RIG_UNTIL(r, r->profile->pool.conns_n == 0);
+    }
+    T_EQ(r->profile->pool.idle_n, 0);
+    RIG_ACCEPTED(peer, 2);
+    rig_close(r);
+    fake_peer_stop(peer);
+}
+
 static void serve_hint(struct fake_peer *p, int fd, int nth, void *data)
 {
     (void)p, (void)nth, (void)data;
@@ -493,6 +527,9 @@ static const struct t_test tests[] = {
      a_request_that_finds_no_memory_gives_its_connection_back},
     {"a_waiter_that_is_told_may_cancel_the_others", a_waiter_that_is_told_may_cancel_the_others},
     {"idle_connections_retire", idle_connections_retire},
+    {"of_idle_connections_the_newest_stay", of_idle_connections_the_newest_stay},
+    {"without_idle_connections_each_is_closed_after_use",
+     without_idle_connections_each_is_closed_after_use},
     {"the_servers_hint_less_a_margin_retires_them_earlier",
      the_servers_hint_less_a_margin_retires_them_earlier},
     {"an_aged_connection_is_not_reused", an_aged_connection_is_not_reused},

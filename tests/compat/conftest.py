@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from tests.compat.httpx_library import Library
 from tests.transport.certs import Authority
 
 
@@ -17,3 +18,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def server_tls(authority: Authority) -> ssl.SSLContext:
     return authority.issue().server_context()
+
+
+@pytest.fixture(params=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Library:
+    return Library(request.param)

@@ -7,15 +7,16 @@ import re
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock import TLS, Limits, Network, errors
-from penstock.adapters._httpx_family import ERROR_NAMES, limits_of, retry_delays, tls_of
+from penstock.adapters._httpx.errors import ERROR_NAMES
+from penstock.adapters._httpx.settings import NO_LIMIT, limits_of, retry_delays, tls_of
 from penstock.errors import ConfigError
+from tests.compat.httpx_library import Library
 from tests.compat.within import run
 from tests.transport.certs import Authority
 from tests.transport.raw_peer import (
@@ -34,26 +35,6 @@ from tests.transport.raw_peer import (
 
 ECHO = Forever([ReadHead(), ReadBody(), answer(b"hello", b"X-A: 1", b"X-A: 2")])
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-class Library:
-    """One of the two, with the adapter for it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.module: Any = import_module(name)
-        self.adapter: Any = import_module(f"penstock.adapters.{name}")
-
-    def client(self, **settings: Any) -> Any:
-        return self.module.AsyncClient(transport=self.adapter.AsyncTransport(**settings))
-
-    def sync_client(self, **settings: Any) -> Any:
-        return self.module.Client(transport=self.adapter.SyncTransport(**settings))
-
-
-@pytest.fixture(params=["httpx", "httpx2"])
-def library(request: pytest.FixtureRequest) -> Library:
-    return Library(request.param)
 
 
 def test_a_request_and_its_response(library: Library) -> None:
@@ -334,7 +315,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
         return submit(*args, **kwargs)
 
     monkeypatch.setattr(transport.transport, "submit", counting)
-    monkeypatch.setattr("penstock.adapters._httpx_family.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("penstock.adapters._httpx.settings.FIRST_RETRY_S", 0.001)
 
     async def ask() -> None:
         async with library.module.AsyncClient(transport=transport) as client:
@@ -350,7 +331,7 @@ def test_retries_repeat_a_failed_connect(library: Library, monkeypatch: pytest.M
     [
         ({"http1": False, "http2": False}, "http1=False"),
         ({"proxy": "ftp://p"}, "proxy"),
-        ({"socket_options": []}, "socket_options"),
+        ({"socket_options": [(1, 2)]}, "a socket option is"),
         ({"tls": TLS(), "verify": False}, "tls= replaces"),
         ({"network": Network(), "uds": "/x"}, "network= replaces"),
         ({"verify": "/nowhere.pem"}, "cannot be read"),
@@ -369,7 +350,10 @@ def test_limits_are_translated(library: Library) -> None:
     assert limits_of(given := Limits(max_waiting=3)) is given
     made = limits_of(module.Limits(max_connections=7, keepalive_expiry=3))
     assert made == Limits(max_connections=7, max_connections_per_origin=7, idle_s=3)
-    assert limits_of(module.Limits(max_keepalive_connections=0)) == Limits(idle_s=0.0)
+    made = limits_of(module.Limits(max_keepalive_connections=0, keepalive_expiry=None))
+    assert made == Limits(
+        max_connections=NO_LIMIT, max_connections_per_origin=NO_LIMIT, max_idle_connections=0, idle_s=1e9
+    )
     assert repr(library.adapter.AsyncTransport()).startswith(f"<{library.name} AsyncTransport on <Transport new")
 
 

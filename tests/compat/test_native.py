@@ -276,6 +276,19 @@ def test_bodies_larger_than_the_buffer_can_be_read() -> None:
         run(ask(peer))
 
 
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_declared_length_of_nothing_is_sent_at_once(content: bytes | None) -> None:
+    """So that the first byte's clock runs."""
+
+    async def ask(peer: RawPeer) -> None:
+        async with Transport(timeouts=Timeouts(first_byte_s=0.05)) as transport:
+            with pytest.raises(FirstByteTimeout):
+                await transport.request("POST", peer.url(), headers=[("Content-Length", "0")], content=content)
+
+    with RawPeer([ReadHead(), WaitEnd()]) as peer:
+        run(ask(peer))
+
+
 def test_a_requests_own_timeouts_count() -> None:
     async def ask(peer: RawPeer) -> None:
         async with Transport() as transport:

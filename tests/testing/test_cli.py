@@ -49,6 +49,8 @@ def use(process: subprocess.Popen[str], trust: Path) -> None:
     [
         ([], "penstock upstream: give --script, --preset, or both"),
         (["--script", "gone.toml"], "penstock upstream: [Errno 2] No such file or directory: 'gone.toml'"),
+        (["--preset", "openai", "--port", "65536"], "penstock upstream: port must be from 0 to 65535"),
+        (["--preset", "openai", "--host", "here"], 'penstock upstream: host "here" is not an IP address'),
         (["--script", "script.txt"], "penstock upstream: script.txt: a script file ends in .toml, .yaml, .yml"),
     ],
 )

@@ -7,23 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from penstock.testing import MissingExtra, MockTransport, Provider, Upstream, on, trust
+from penstock.testing import MissingExtra, MockTransport, Provider, on
 from penstock.testing.files import load_script
 
 
 @pytest.fixture(autouse=True)
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("trustme", "yaml", "tomli", "openai"):
+    for name in ("yaml", "tomli", "openai"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(trust, "_authorities", [])
-
-
-def test_tls_names_the_extra() -> None:
-    with Upstream(on().answer()) as upstream:
-        wanted = r"^TLS of the scripted upstream needs the trustme package: pip install 'penstock\[testing\]'$"
-        with pytest.raises(MissingExtra, match=wanted):
-            upstream.url()
-        assert upstream.url(tls=False).startswith("http://")
 
 
 def test_yaml_names_the_extra(tmp_path: Path) -> None:

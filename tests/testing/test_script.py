@@ -113,6 +113,11 @@ def test_a_limited_fault_stands_before_the_rule_it_spoils() -> None:
     assert made[1:] == script
 
 
+def test_a_limited_fault_keeps_to_the_limits_of_its_rule() -> None:
+    first, last = spoilt([on(attempt=2).answer()], [Spoil((faults.server_error(),), times=1)])
+    assert (first.match.attempt, first.match.times, last.match.attempt) == (2, 1, 2)
+
+
 def test_faults_queue_up_over_what_is_always_spoilt() -> None:
     script = (on().answer(body="fine"),)
     spoils = [
@@ -129,6 +134,7 @@ def test_faults_queue_up_over_what_is_always_spoilt() -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
+        (lambda: on("GE T"), "no request can have the method 'GE T'"),
         (lambda: on(path="v1"), "does not begin with '/'"),
         (lambda: on(path="/a?b=1"), "has a query"),
         (lambda: on(json={"stream": True}), "is no JSON pointer"),
@@ -153,9 +159,13 @@ def test_faults_queue_up_over_what_is_always_spoilt() -> None:
         (lambda: on().compiled(), "says nothing"),
         (lambda: on(json={"/a": 1}).answer().early().compiled(), "is early: it answers before the body"),
         (lambda: script_of([3]), "a script is made of rules"),
+        (lambda: script_of(["GET"]), "a script is made of rules, .* not of str"),
         (lambda: presets.openai_responses.streamed(Turn(deltas_n=10_001)), "at most 10000 deltas"),
         (lambda: spoilt([on().stall()], [Spoil((faults.cut(after_bytes=1),))]), "needs a reply with a head"),
         (lambda: Spoil(("cut",)), "made by penstock.testing.faults, not 'cut'"),
+        (lambda: on().answer().fault("reset"), "made by penstock.testing.faults, not 'reset'"),  # type: ignore[arg-type]
+        (lambda: on().answer().fault(faults.reset(how="fine")), "fin, abrupt or reset, not 'fine'"),  # type: ignore[arg-type]
+        (lambda: faults.goaway("soon"), "graceful, immediate or before, not 'soon'"),  # type: ignore[arg-type]
         (lambda: on().stall().fault(faults.cut()), "needs a reply with a head"),
         (lambda: on().sse(["a"]).fault(faults.cut(after_events=2)), "1 events too few"),
         (lambda: on().sse(["a"]).fault(faults.cut(after_events=1, after_bytes=1)), "not both"),

@@ -164,6 +164,8 @@ def test_high_water_marks() -> None:
 def test_waiting_has_a_limit(plain: Upstream) -> None:
     with pytest.raises(TimeoutError, match=r"0 of 1 requests came within 0\.01 s"):
         plain.wait_for(1, timeout_s=0.01)
+    with pytest.raises(TimeoutError, match=r"request 3 has not come within 0\.01 s"):
+        plain.wait_done(3, timeout_s=0.01)
 
 
 @needs_curl

@@ -12,6 +12,7 @@ from penstock import Limits, Response, Timeouts, errors
 from tests.transport import h2_frames as h2
 from tests.transport.h2_client import fine, h2c, nothing_left, one_connection, outcome
 from tests.transport.h2_raw_peer import Asked, H2Peer, Talk
+from tests.waiting import eventually
 
 MIB = 1024 * 1024
 
@@ -252,3 +253,29 @@ async def test_secrets_never_enter_the_peers_table() -> None:
             table = peer.talks[0].hpack_table()
             assert (b"x-plain", b"indexed") in table
             assert all(secret.encode() not in value for _, value in table)
+
+
+async def test_a_reader_who_kept_up_may_pause() -> None:
+    """Rule 27: its window has grown to four times the first, and all of that may wait for it."""
+    window_bytes = 1 * MIB
+
+    def script(talk: Talk) -> None:
+        asked = talk.head("/a")
+        talk.send(h2.status(asked.stream, 200))
+        talk.pour(asked.stream, 24 * MIB)
+        talk.send(h2.data(asked.stream, end=True))
+        asked.is_over = True
+        talk.serve()
+
+    async with h2c(limits=Limits(buffer_bytes=window_bytes)) as transport:
+        with H2Peer(script) as peer:
+            async with transport.stream("GET", peer.url("/a")) as response:
+                taken = 0
+                async for chunk in response:
+                    taken += len(chunk)
+                    if taken >= 12 * MIB:
+                        break
+                await eventually(lambda: response.timings.bytes_received - taken > window_bytes // 2, "nothing waits")
+                async for chunk in response:
+                    taken += len(chunk)
+                assert taken == 24 * MIB

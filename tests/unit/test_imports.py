@@ -23,7 +23,7 @@ def test_no_other_client_is_imported() -> None:
 
 
 def test_the_test_tools_load_nothing_heavy() -> None:
-    others = "{'httpx', 'httpx2', 'openai', 'anthropic', 'trustme', 'yaml', 'cryptography', 'pytest'}"
+    others = "{'httpx', 'httpx2', 'openai', 'anthropic', 'yaml', 'cryptography', 'pytest'}"
     code = "import sys, penstock; print(any('testing' in name for name in sys.modules if 'penstock' in name)); "
     code += f"from penstock.testing import *; print(sorted({others} & set(sys.modules)))"
     assert run(code).split("\n") == ["False", "[]"]

@@ -2,7 +2,8 @@
 
 The two libraries have the same transport contract and distinct classes, so each adapter module derives from its own
 library and from the classes here, and names that library as its `Family`. In: the library's Request. Out: its
-Response, with a body that is fetched as it is iterated, or its exception with ours as the cause.
+Response, with a body that is fetched as it is iterated, or its exception with ours as the cause. The parts are in
+`_httpx`: family, settings, errors, bodies, trace, stream, detour, pools, clients.
 """
 
 from __future__ import annotations
@@ -10,137 +11,31 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Coroutine, Iterable
 from typing import Any, ClassVar
 
 from penstock import errors
+from penstock.adapters._httpx import settings
+from penstock.adapters._httpx.bodies import AsyncBodyCore, SyncBodyCore
+from penstock.adapters._httpx.detour import CONNECTS, Detour, is_upgrade
+from penstock.adapters._httpx.family import Asked, Family
+from penstock.adapters._httpx.stream import NetworkStream
+from penstock.adapters._httpx.trace import Trace
 from penstock.client import Transport
 from penstock.http2 import HTTP2
-from penstock.limits import Clocks, Limits
 from penstock.network import Network
-from penstock.response import Response, ResponseFacts, SyncResponse
+from penstock.response import Response, SyncResponse
 from penstock.tls import TLS
 
-# The nearest class of ours -> the library's name. What is missing (ConfigError, TransportClosed, ForkedError,
-# InternalError) is raised as it is: not a fault of the exchange, and httpx has no word for it.
-ERROR_NAMES: dict[type[errors.PenstockError], str] = {
-    errors.ConnectTimeout: "ConnectTimeout",
-    errors.WriteTimeout: "WriteTimeout",
-    errors.PoolTimeout: "PoolTimeout",
-    errors.TimeoutError: "ReadTimeout",
-    errors.ProxyError: "ProxyError",
-    errors.ConnectError: "ConnectError",
-    errors.ReadError: "ReadError",
-    errors.WriteError: "WriteError",
-    errors.NetworkError: "NetworkError",
-    errors.Disconnected: "RemoteProtocolError",
-    errors.ProtocolError: "RemoteProtocolError",
-    errors.UnsupportedScheme: "UnsupportedProtocol",
-    errors.InvalidRequest: "LocalProtocolError",
-    errors.BodyMismatch: "LocalProtocolError",
-    errors.RequestCancelled: "ReadError",
-}
-FIRST_RETRY_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One of the two libraries."""
-
-    module: ModuleType
-
-    def error(self, err: errors.PenstockError, request: Any) -> Exception:
-        """The library's exception for ours; ours when it has none."""
-        for each in type(err).__mro__:
-            if name := ERROR_NAMES.get(each):
-                made: Exception = getattr(self.module, name)(str(err), request=request)
-                return made
-        return err
-
-    def content(self, request: Any) -> Any:
-        """The body: bytes when the request holds them, None when it is empty, else its stream."""
-        stream = request.stream
-        if not isinstance(stream, self.module.ByteStream):
-            return stream
-        try:
-            return request.content or None
-        except self.module.RequestNotRead:
-            return stream
-
-    def respond(self, response: ResponseFacts, body: Any) -> Any:
-        exchange = response.exchange
-        extensions: dict[str, Any] = {
-            "http_version": exchange.http_version,
-            "penstock": response,  # .timings, .trailers, .informational
-        }
-        if stream_id := exchange.stream_id:
-            extensions["stream_id"] = stream_id
-        else:  # HTTP/2 has none, and the client then names the status itself
-            extensions["reason_phrase"] = exchange.reason
-        return self.module.Response(exchange.status, headers=exchange.headers, stream=body, extensions=extensions)
-
-
-def clocks_of(request: Any) -> Clocks:
-    """`read` is a limit on silence: before the head and inside the body."""
-    timeout = request.extensions.get("timeout") or {}
-    read_s = timeout.get("read")
-    return (timeout.get("connect"), timeout.get("write"), timeout.get("pool"), read_s, read_s, None)
-
-
-def url_of(request: Any) -> bytes:
-    """Without userinfo (the client has made a header of it) and without fragment."""
-    url = request.url
-    raw: bytes = url.raw_scheme + b"://" + url.netloc + url.raw_path
-    return raw
-
-
-def retry_delays(retries: int) -> Iterator[float]:
-    """Seconds before each retry of a failed connect: at once, then doubling, as httpx does."""
-    for n in range(retries):
-        yield 0.0 if n == 0 else FIRST_RETRY_S * 2 ** (n - 1)
-
-
-def is_retried(err: errors.PenstockError, content: Any) -> bool:
-    """Only what failed before a byte was sent, and only a body that can be sent again."""
-    is_connect = isinstance(err, errors.ConnectError | errors.ConnectTimeout) and err.can_retry
-    return is_connect and (content is None or isinstance(content, bytes))
-
-
-def limits_of(given: Any) -> Limits | None:
-    """penstock's Limits, or the library's own translated. Its keep-alive count has no counterpart: idle connections
-    are bounded by max_connections and their idle time."""
-    if given is None or isinstance(given, Limits):
-        return given
-    most = given.max_connections
-    settings: dict[str, Any] = {} if most is None else {"max_connections": most, "max_connections_per_origin": most}
-    if given.keepalive_expiry is not None:
-        settings["idle_s"] = given.keepalive_expiry
-    if given.max_keepalive_connections == 0:
-        settings["idle_s"] = 0.0
-    return Limits(**settings)
-
-
-def tls_of(verify: Any, cert: Any) -> TLS:
-    """From httpx's `verify` and `cert`."""
-    if isinstance(verify, ssl.SSLContext):
-        settings: dict[str, Any] = {"context": verify}
-    else:
-        settings = {"verify": verify}
-    if cert is not None:
-        names = ("cert_file", "key_file", "key_password")
-        settings |= zip(names, (cert,) if isinstance(cert, str) else cert, strict=False)
-    return TLS(**settings)
+__all__ = ["AsyncBodyCore", "AsyncCore", "Family", "SyncBodyCore", "SyncCore"]
 
 
 class Core:
     """The constructor: httpx's arguments in httpx's order, then penstock's own.
 
-    tls replaces `verify` and `cert`; network replaces `uds` and `local_address`; limits may be of either library.
-    `retries` repeats failed connects. `socket_options` other than None are refused; `proxy` is a
-    URL, the library's Proxy or penstock's.
-    Timeouts come with each request, from the client.
+    tls replaces `verify` and `cert`; network replaces `uds`, `local_address` and `socket_options`; limits may be of
+    either library. `retries` repeats failed connects. `proxy` is a URL, the library's Proxy or penstock's. Timeouts
+    come with each request, from the client. ConfigError or TypeError for settings that cannot be.
     """
 
     family: ClassVar[Family]
@@ -164,21 +59,32 @@ class Core:
     ) -> None:
         if not http1 and not http2:
             raise errors.ConfigError("http1=False and http2=False leave nothing")
-        if socket_options is not None:
-            raise errors.ConfigError("socket_options are not supported: use network=penstock.Network(...)")
         if tls is not None and (verify is not True or cert is not None):
             raise errors.ConfigError("tls= replaces verify= and cert=: give one or the other")
-        if network is not None and (uds is not None or local_address is not None):
-            raise errors.ConfigError("network= replaces uds= and local_address=: give one or the other")
+        if network is not None and (uds is not None or local_address is not None or socket_options is not None):
+            raise errors.ConfigError(
+                "network= replaces uds=, local_address= and socket_options=: give one or the other"
+            )
+        self.http1, self.http2 = http1, http2
         self.retries = retries
         self.transport = Transport(
             http2=http2 if http1 else HTTP2(prior_knowledge=True),
-            limits=limits_of(limits),
-            tls=tls or tls_of(verify, cert),
-            network=network or Network(uds=uds, local_address=local_address),
+            limits=settings.limits_of(limits),
+            tls=tls or settings.tls_of(verify, cert),
+            network=network or settings.network_of(uds, local_address, socket_options),
             proxy=proxy,
             trust_env=trust_env,
         )
+        transport = self.transport
+        self.detour = Detour(self.family.module, transport.tls, transport.network, proxy, trust_env)
+
+    @property
+    def _is_mock(self) -> bool:
+        """A test's transport has taken the engine's place: nothing may go out beside it."""
+        return getattr(self.transport, "is_mock", False)
+
+    def _is_for_library(self, err: errors.PenstockError, asked: Asked) -> bool:
+        return isinstance(err, errors.InvalidRequest) and is_upgrade(asked[1], asked[2]) and not self._is_mock
 
     def __repr__(self) -> str:
         return f"<{self.family.module.__name__} {type(self).__name__} on {self.transport!r}>"
@@ -187,117 +93,141 @@ class Core:
 class AsyncCore(Core):
     body_type: ClassVar[type[Any]]
 
-    async def handle_async_request(self, request: Any) -> Any:
-        content = self.family.content(request)
+    def handle_async_request(self, request: Any) -> Coroutine[Any, Any, Any]:
+        return self.exchange(self.family, self.body_type, request)
+
+    async def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
+        """One request of the library's kind and its response. What goes well goes straight through: each coroutine
+        within another would cost every request."""
+        if request.method in CONNECTS and not self._is_mock:
+            return await family.detour(self.detour, "Async").handle_async_request(request)
+        asked = family.asked(request)
+        trace = family.trace(request) if "trace" in request.extensions else None
+        response = None
         try:
-            response = await self._send(request, content)
-        except errors.PenstockError as err:
-            raise self.family.error(err, request) from err
-        return self.family.respond(response, self.body_type(response, request))
+            response = self.transport.submit(*asked)
+            await response.exchange.wait_head()
+        except BaseException as err:
+            return await self._rescue(family, body_type, request, asked, trace, response, err)
+        if trace is not None:
+            await self._tell(trace, response)
+        return family.respond(response, body_type(response, request, trace))
 
-    async def _send(self, request: Any, content: Any) -> Response:
-        for pause_s in retry_delays(self.retries):
+    async def _rescue(
+        self,
+        family: Any,
+        body_type: type[Any],
+        request: Any,
+        asked: Asked,
+        trace: Trace | None,
+        response: Response | None,
+        err: BaseException,
+    ) -> Any:
+        """After the first attempt failed."""
+        try:
+            response = await self._again(asked, response, err)
+        except errors.PenstockError as final:
+            if self._is_for_library(final, asked):
+                return await family.detour(self.detour, "Async").handle_async_request(request)
+            made = family.error(final, request)
+            if trace is not None:
+                await trace.atell(trace.failure(final, made))
+            raise made from final
+        if trace is not None:
+            await self._tell(trace, response)
+        return family.respond(response, body_type(response, request, trace))
+
+    async def _again(self, asked: Asked, response: Response | None, err: BaseException) -> Response:
+        """Another attempt, where the caller wants it or a field that is not for the peer was in the way."""
+        if response is not None:
+            await response.aclose()
+            err = response.cause_of(err)
+        if kept := settings.without_connection_fields(err, asked[2]):
+            return await self._send_once((*asked[:2], kept, *asked[3:]))
+        for pause_s in settings.retry_delays(self.retries):
+            if not settings.is_retried(err, asked[3]):
+                break
+            await asyncio.sleep(pause_s)
             try:
-                return await self._send_once(request, content)
-            except errors.PenstockError as err:
-                if not is_retried(err, content):
-                    raise
-                await asyncio.sleep(pause_s)
-        return await self._send_once(request, content)
+                return await self._send_once(asked)
+            except errors.PenstockError as again:
+                err = again
+        raise err
 
-    async def _send_once(self, request: Any, content: Any) -> Response:
-        extensions = request.extensions
-        response = self.transport.submit(
-            request.method,
-            url_of(request),
-            request.headers.raw,
-            content,
-            clocks_of(request),
-            extensions.get("target"),
-            extensions.get("sni_hostname"),
-        )
+    async def _send_once(self, asked: Asked) -> Response:
+        response = self.transport.submit(*asked)
         await response.wait_head()
         return response
+
+    async def _tell(self, trace: Trace, response: Response) -> None:
+        try:
+            await trace.atell(trace.head(response, NetworkStream(response)))
+        except BaseException:
+            await response.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Refuses new requests; responses that were handed out go on."""
         self.transport.refuse()
-
-
-class AsyncBodyCore:
-    """A response's body, fetched as it is iterated."""
-
-    family: ClassVar[Family]
-
-    def __init__(self, response: Response, request: Any) -> None:
-        self._response = response
-        self._request = request
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._response:
-                yield chunk
-        except errors.PenstockError as err:
-            raise self.family.error(err, self._request) from err
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
 
 
 class SyncCore(Core):
     body_type: ClassVar[type[Any]]
 
     def handle_request(self, request: Any) -> Any:
-        content = self.family.content(request)
+        return self.exchange(self.family, self.body_type, request)
+
+    def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
+        """One request of the library's kind and its response."""
+        if request.method in CONNECTS and not self._is_mock:
+            return family.detour(self.detour, "").handle_request(request)
+        asked = family.asked(request)
+        trace = family.trace(request)
         try:
-            response = self._send(request, content)
+            response = self._send(asked)
         except errors.PenstockError as err:
-            raise self.family.error(err, request) from err
-        return self.family.respond(response, self.body_type(response, request))
+            if self._is_for_library(err, asked):
+                return family.detour(self.detour, "").handle_request(request)
+            made = family.error(err, request)
+            if trace is not None:
+                trace.tell(trace.failure(err, made))
+            raise made from err
+        if trace is not None:
+            self._tell(trace, response)
+        return family.respond(response, body_type(response, request, trace))
 
-    def _send(self, request: Any, content: Any) -> SyncResponse:
-        for pause_s in retry_delays(self.retries):
+    def _send(self, asked: Asked) -> SyncResponse:
+        try:
+            return self._send_once(asked)
+        except errors.PenstockError as err:
+            return self._again(asked, err)
+
+    def _again(self, asked: Asked, err: errors.PenstockError) -> SyncResponse:
+        """Another attempt, where the caller wants it or a field that is not for the peer was in the way."""
+        if kept := settings.without_connection_fields(err, asked[2]):
+            return self._send_once((*asked[:2], kept, *asked[3:]))
+        for pause_s in settings.retry_delays(self.retries):
+            if not settings.is_retried(err, asked[3]):
+                break
+            time.sleep(pause_s)
             try:
-                return self._send_once(request, content)
-            except errors.PenstockError as err:
-                if not is_retried(err, content):
-                    raise
-                time.sleep(pause_s)
-        return self._send_once(request, content)
+                return self._send_once(asked)
+            except errors.PenstockError as again:
+                err = again
+        raise err
 
-    def _send_once(self, request: Any, content: Any) -> SyncResponse:
-        extensions = request.extensions
-        response = self.transport.submit_sync(
-            request.method,
-            url_of(request),
-            request.headers.raw,
-            content,
-            clocks_of(request),
-            extensions.get("target"),
-            extensions.get("sni_hostname"),
-        )
+    def _send_once(self, asked: Asked) -> SyncResponse:
+        response = self.transport.submit_sync(*asked)
         response.wait_head()
         return response
+
+    def _tell(self, trace: Trace, response: SyncResponse) -> None:
+        try:
+            trace.tell(trace.head(response, NetworkStream(response)))
+        except BaseException:
+            response.close()
+            raise
 
     def close(self) -> None:
         """Refuses new requests; responses that were handed out go on."""
         self.transport.refuse()
-
-
-class SyncBodyCore:
-    """The blocking twin of AsyncBodyCore."""
-
-    family: ClassVar[Family]
-
-    def __init__(self, response: SyncResponse, request: Any) -> None:
-        self._response = response
-        self._request = request
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._response
-        except errors.PenstockError as err:
-            raise self.family.error(err, self._request) from err
-
-    def close(self) -> None:
-        self._response.close()

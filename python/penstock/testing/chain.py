@@ -161,6 +161,8 @@ class Chain(ABC):
         """The reply with something wrong (faults.py), the first fault first."""
         reply = self.current()
         for each in faults:
+            if not hasattr(each, "applied"):
+                raise ScriptError(f"a fault is made by penstock.testing.faults, not {each!r}")
             reply = each.applied(reply)
         return self.with_reply(reply)
 

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     with upstream:
         try:
             announce(upstream, options)
-        except (MissingExtra, OSError) as err:
+        except (ValueError, OSError) as err:
             print(f"penstock upstream: {err}", file=sys.stderr)
             return 2
         stop.wait()

@@ -3,57 +3,27 @@
 A fault changes the steps of a reply. Positions: `after_events` counts whole events of a stream, `after_bytes` bytes of
 a body; without either it is right after the head. What concerns a port (TLS faults, silence on accept, caps) is in
 port.py. The end of a connection: "fin" (with TLS's close_notify), "abrupt" (FIN alone), "reset" (TCP RST).
+HTTP/2's own are in frame_faults.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from penstock.testing import edits
 from penstock.testing.chain import Reply
 from penstock.testing.errors import ScriptError
+from penstock.testing.fault import Fault as Fault
+from penstock.testing.fault import ending
+from penstock.testing.frame_faults import goaway as goaway
+from penstock.testing.frame_faults import refused_stream as refused_stream
+from penstock.testing.frame_faults import rst as rst
+from penstock.testing.frame_faults import settings as settings
+from penstock.testing.frame_faults import stream_limit as stream_limit
 from penstock.testing.presets import mistakes
-from penstock.testing.steps import (
-    Body,
-    Cut,
-    CutHow,
-    Delay,
-    Goaway,
-    Raw,
-    Rst,
-    Settings,
-    Split,
-    Stall,
-)
-
-NO_ERROR = 0x0
-REFUSED_STREAM = 0x7
-INTERNAL_ERROR = 0x2
-SETTING_NAMES = {
-    "header_table_size": 1,
-    "enable_push": 2,
-    "max_concurrent_streams": 3,
-    "initial_window_size": 4,
-    "max_frame_size": 5,
-    "max_header_list_size": 6,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that goes wrong. `applied(reply)` is the reply with it."""
-
-    name: str
-    change: Callable[[Reply], Reply]
-
-    def applied(self, reply: Reply) -> Reply:
-        return self.change(reply)
-
-    def __repr__(self) -> str:
-        return f"<Fault {self.name}>"
-
+from penstock.testing.steps import Body, Cut, CutHow, Delay, Raw, Split, Stall
 
 # -- instead of an answer --
 
@@ -71,11 +41,6 @@ def reset(*, after_head: bool = False, how: CutHow = "reset") -> Fault:
         return replace(reply, steps=(*before, Cut(how)))
 
     return Fault("reset", change)
-
-
-def refused_stream() -> Fault:
-    """HTTP/2: RST_STREAM(REFUSED_STREAM): the request was not processed. HTTP/1.1: the connection is reset."""
-    return Fault("refused_stream", lambda reply: replace(reply, steps=(Rst(REFUSED_STREAM),)))
 
 
 def status(
@@ -146,7 +111,7 @@ def delay_body(s: float, *, after_events: int | None = None, after_bytes: int | 
 
 def stall(*, after_events: int | None = None, after_bytes: int | None = None) -> Fault:
     """The head and a part, then nothing more."""
-    return _ending("stall", Stall(), after_events, after_bytes)
+    return ending("stall", Stall(), after_events, after_bytes)
 
 
 def drip(*, bytes_n: int = 1, pause_s: float = 0.001) -> Fault:
@@ -177,11 +142,6 @@ def cut(
         return replace(reply, steps=edits.fitted(before))
 
     return Fault("cut", change)
-
-
-def rst(code: int = INTERNAL_ERROR, *, after_events: int | None = None, after_bytes: int | None = None) -> Fault:
-    """RST_STREAM with that code after the head and a part. HTTP/1.1: the connection is reset."""
-    return _ending("rst", Rst(code), after_events, after_bytes)
 
 
 def malformed_event(at: int = 0) -> Fault:
@@ -228,53 +188,6 @@ def bad_chunk(*, after_events: int | None = None, after_bytes: int | None = None
         return replace(reply, steps=(*before, Raw(b"zz\r\nno chunk\r\n"), Cut("fin")))
 
     return Fault("bad_chunk", change)
-
-
-# -- HTTP/2 --
-
-
-def goaway(
-    kind: Literal["graceful", "immediate", "before"] = "graceful",
-    *,
-    code: int = NO_ERROR,
-    after_events: int | None = None,
-) -> Fault:
-    """HTTP/2 GOAWAY. graceful: streams that run are answered, no new ones are taken. immediate: it names this stream as
-    the last, and the connection ends. before: it names the stream before, so this one was not processed, and the
-    connection ends. HTTP/1.1: an answer as always, or the end of the connection."""
-
-    def change(reply: Reply) -> Reply:
-        if kind == "before":
-            return replace(reply, steps=(Goaway(code, "before"), Cut("fin")))
-        if kind == "immediate":
-            before = () if after_events is None else edits.divided(reply.steps, after_events, None)[0]
-            return replace(reply, steps=(*before, Goaway(code, "this"), Cut("fin")))
-        before, after = ((), reply.steps) if after_events is None else edits.divided(reply.steps, after_events, None)
-        return replace(reply, steps=(*before, Goaway(code, "max"), Goaway(code, "this"), *after))
-
-    return Fault(f"goaway {kind}", change)
-
-
-def settings(**values: int) -> Fault:
-    """HTTP/2 SETTINGS before the answer: max_concurrent_streams=1, initial_window_size=0, ... HTTP/1.1: nothing."""
-    for name in values:
-        if name not in SETTING_NAMES:
-            raise ScriptError(f"no HTTP/2 setting {name!r}; there are {', '.join(SETTING_NAMES)}")
-    pairs = tuple((SETTING_NAMES[name], value) for name, value in values.items())
-    return Fault("settings", lambda reply: replace(reply, steps=(Settings(pairs), *reply.steps)))
-
-
-def stream_limit(n: int = 1) -> Fault:
-    """From now on at most so many streams of the connection at once."""
-    return replace(settings(max_concurrent_streams=n), name="stream_limit")
-
-
-def _ending(name: str, step: Stall | Rst, after_events: int | None, after_bytes: int | None) -> Fault:
-    def change(reply: Reply) -> Reply:
-        before, _ = edits.divided(reply.steps, after_events, after_bytes)
-        return replace(reply, steps=(*before, step))
-
-    return Fault(name, change)
 
 
 def at_each_boundary(reply: Reply, *, pause_s: float = 0.001) -> Iterator[Reply]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.testing.errors import ScriptError
 from penstock.testing.pointer import NOTHING, at, check_pointer, same, scalar_text
 from penstock.testing.sse import dumps
-from penstock.testing.steps import microseconds
+from penstock.testing.steps import TOKEN, microseconds
 
 if TYPE_CHECKING:
     from penstock._upstream import Match as CompiledMatch
@@ -121,6 +121,8 @@ def match_of(
 ) -> Match:
     """A checked Match. `json`: pointer to value. ScriptError for what cannot match anything."""
     method, path = _any(method), _any(path)
+    if method and not TOKEN.fullmatch(method.encode()):
+        raise ScriptError(f"no request can have the method {method!r}")
     if path and not path.startswith(("/", "*")):
         raise ScriptError(f"path {path!r} does not begin with '/'")
     if "?" in path:

@@ -97,17 +97,16 @@ def on(
     return rule
 
 
-def script_of(rules: Iterable[Rule | Iterable[Rule]]) -> tuple[Rule, ...]:
+def script_of(rules: Iterable[object]) -> tuple[Rule, ...]:
     """Rules and lists of rules as one script. ScriptError for anything else."""
     made: list[Rule] = []
     for each in rules:
         if isinstance(each, Rule):
             made.append(each)
-            continue
-        try:
+        elif isinstance(each, Iterable) and not isinstance(each, str | bytes):
             made += script_of(each)
-        except TypeError:
-            raise ScriptError(f"a script is made of rules, on(...).answer(...), not of {type(each).__name__}") from None
+        else:
+            raise ScriptError(f"a script is made of rules, on(...).answer(...), not of {type(each).__name__}")
     return tuple(made)
 
 

@@ -39,7 +39,9 @@ class Spoil:
         return replace(rule, replies=tuple(each.fault(*self.faults) for each in rule.replies))
 
     def limited(self, match: Match) -> Match:
-        return replace(match, times=self.times, attempt=self.attempt, for_s=self.for_s)
+        """The rule's own limits stay where the fault has none."""
+        own = {"times": self.times, "attempt": self.attempt, "for_s": self.for_s}
+        return replace(match, **{name: value for name, value in own.items() if value is not None})  # type: ignore[arg-type]
 
 
 def spoilt(script: Sequence[Rule], spoils: Iterable[Spoil]) -> tuple[Rule, ...]:

@@ -87,6 +87,10 @@ class Cut:
 
     how: CutHow
 
+    def __post_init__(self) -> None:
+        if self.how not in ("fin", "abrupt", "reset"):
+            raise ScriptError(f"a connection ends by fin, abrupt or reset, not {self.how!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Rst:

@@ -12,16 +12,16 @@ import shutil
 import ssl
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from penstock.testing.errors import MissingExtra
 from penstock.tls import TLS
 
-NAMES = ("localhost", "127.0.0.1", "::1")
-ELSEWHERE = "elsewhere.invalid"
+NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1"
+ELSEWHERE = "DNS:elsewhere.invalid"
+DAY_S = 86_400
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 CertificateKind = Literal["good", "expired", "wrong_host", "self_signed"]
@@ -62,19 +62,14 @@ class Authority:
     """Signs certificates; each kind is made once. Thread: any."""
 
     def __init__(self) -> None:
-        try:
-            import trustme
-        except ImportError:
-            raise MissingExtra("trustme", "TLS of the scripted upstream") from None
-        self._trustme: Any = trustme
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self._made: dict[CertificateKind, Certificate] = {}
+        self._issuer = _pem("penstock scripted upstream", None)
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-upstream-"))
         atexit.register(self._remove)
-        self._ca: Any = trustme.CA(organization_name="penstock scripted upstream")
-        self._made: dict[CertificateKind, Certificate] = {}
         self.trust = Trust(self._folder / "ca.pem")
-        self._ca.cert_pem.write_to_path(str(self.trust.ca_file))
+        self.trust.ca_file.write_bytes(self._issuer[0])
 
     def __repr__(self) -> str:
         return f"<Authority {self.trust.ca_file}, {len(self._made)} certificates>"
@@ -87,17 +82,15 @@ class Authority:
 
     def _make(self, kind: CertificateKind) -> Certificate:
         files = Certificate(self._folder / f"{kind}.pem", self._folder / f"{kind}.key")
+        names = ELSEWHERE if kind == "wrong_host" else NAMES
         if kind == "self_signed":
-            other = self._trustme.CA(organization_name="nobody")
-            other.cert_pem.write_to_path(str(files.cert_file))
-            other.private_key_pem.write_to_path(str(files.key_file))
-            return files
-        names = (ELSEWHERE,) if kind == "wrong_host" else NAMES
-        now = datetime.now(timezone.utc)
-        times = {"not_before": now - timedelta(days=60), "not_after": now - timedelta(days=30)}
-        leaf = self._ca.issue_cert(*names, **(times if kind == "expired" else {}))
-        files.cert_file.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
-        leaf.private_key_pem.write_to_path(str(files.key_file))
+            cert, key = _pem("nobody", names)
+        else:
+            age_s = 60 * DAY_S if kind == "expired" else DAY_S
+            cert, key = _pem("penstock scripted upstream's port", names, self._issuer, age_s=age_s)
+        files.cert_file.write_bytes(cert)
+        files.key_file.touch(mode=0o600)
+        files.key_file.write_bytes(key)
         return files
 
     def _remove(self) -> None:
@@ -106,12 +99,22 @@ class Authority:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _pem(
+    name: str, alt_names: str | None, issuer: tuple[bytes, bytes] = (b"", b""), *, age_s: int = DAY_S
+) -> tuple[bytes, bytes]:
+    """Certificate and key, made so long ago and good for a month from then."""
+    from penstock import _upstream
+
+    from_s = int(time.time()) - age_s
+    return _upstream.make_certificate(name, alt_names, from_s, from_s + 30 * DAY_S, issuer)
+
+
 _lock = threading.Lock()
 _authorities: list[Authority] = []
 
 
 def authority() -> Authority:
-    """The one of this process. MissingExtra without trustme."""
+    """The one of this process."""
     with _lock:
         if not _authorities:
             _authorities.append(Authority())

@@ -53,7 +53,7 @@ class Upstream(Scripted):
     host       address to listen on
     record_limit, body_limit_bytes  requests kept in full, and how much of each body; the rest is counted
 
-    ScriptError for a script that cannot be, OSError when it cannot listen, MissingExtra for TLS without trustme.
+    ScriptError for a script that cannot be, OSError when it cannot listen.
     """
 
     def __init__(
@@ -182,7 +182,8 @@ class Upstream(Scripted):
         if number < 0:
             number += len(self.requests)
         if not self._server.wait_done(number, timeout_s):
-            raise TimeoutError(f"request {number} is still running after {timeout_s:g} s")
+            state = "is still running after" if number < len(self.requests) else "has not come within"
+            raise TimeoutError(f"request {number} {state} {timeout_s:g} s")
         return self.requests[number]
 
     async def wait_for_async(self, requests: int = 1, *, timeout_s: float = WAIT_S) -> list[Request]:

@@ -1,0 +1,89 @@
+"""The httpx transports that LiteLLM gets: those of `penstock.adapters.httpx`, with two things that LiteLLM wants
+otherwise.
+
+LiteLLM sends a POST again, on a new client, after `ConnectError` and `RemoteProtocolError`. So these are kept for
+requests of which the peer has seen nothing; all other faults of a connection are a `ReadError`, and nothing is paid
+for twice.
+
+LiteLLM's reaper of evicted clients asks httpcore's pool what is in flight. `_pool.connections` answers for the
+responses of this transport, so that it waits for them. (Closing would not cut them either.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from penstock import errors
+from penstock.adapters import httpx as adapter
+from penstock.adapters._httpx_family import Family
+from penstock.client import Transport
+
+RESENT = (httpx.ConnectError, httpx.RemoteProtocolError)
+
+
+class CarefulFamily(Family):
+    """httpx's classes, of which LiteLLM's own retry sees only what is safe to repeat."""
+
+    def error(self, err: errors.PenstockError, request: Any) -> Exception:
+        made = super().error(err, request)
+        if isinstance(made, RESENT) and (err.maybe_processed or isinstance(made, httpx.RemoteProtocolError)):
+            return httpx.ReadError(str(err), request=request)
+        return made
+
+
+FAMILY = CarefulFamily(httpx)
+
+
+class InFlight:
+    """The responses of a transport, as one of httpcore's connections."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"<InFlight {len(self._transport.running())}>"
+
+    def is_idle(self) -> bool:
+        return not self._transport.running()
+
+
+class Leases:
+    """What LiteLLM reads of httpcore's pool."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.connections = [InFlight(transport)]
+
+    def __repr__(self) -> str:
+        return f"<Leases {self.connections!r}>"
+
+
+class AsyncBody(adapter.AsyncBody):
+    family = FAMILY
+
+
+class AsyncTransport(adapter.AsyncTransport):
+    """Arguments as of `penstock.adapters.httpx.AsyncTransport`."""
+
+    family = FAMILY
+    body_type = AsyncBody
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._pool = Leases(self.transport)
+
+
+class SyncBody(adapter.SyncBody):
+    family = FAMILY
+
+
+class SyncTransport(adapter.SyncTransport):
+    """Arguments as of `penstock.adapters.httpx.SyncTransport`."""
+
+    family = FAMILY
+    body_type = SyncBody
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._pool = Leases(self.transport)

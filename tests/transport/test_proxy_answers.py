@@ -85,7 +85,7 @@ async def test_bad_answers_to_connect(
 async def test_a_silent_proxy_costs_the_connect_clock(scheme: str) -> None:
     with RawPeer([WaitEnd()]) as peer:
         proxy = f"{scheme}://127.0.0.1:{peer.port}"
-        async with Transport(proxy=proxy, timeouts=Timeouts(connect_s=0.1)) as transport:
+        async with Transport(proxy=proxy, timeouts=Timeouts(connect_s=0.5)) as transport:
             with pytest.raises(errors.ConnectTimeout, match=f"through the proxy 127.0.0.1:{peer.port}") as caught:
                 await transport.request("GET", URL)
         assert caught.value.phase == ("tls" if scheme == "https" else "proxy")

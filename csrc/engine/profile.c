@@ -12,7 +12,6 @@ struct ps_profile *ps_profile_new(void)
         return NULL;
     atomic_init(&p->refs_n, 1);
     p->upload_bytes = 256 * 1024;
-    p->gather_ns = 1000000;
     p->settings = (struct ps_pool_settings){
         .max_conns_n = 1000,
         .max_per_origin_n = 100,

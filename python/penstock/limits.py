@@ -67,8 +67,8 @@ class Limits:
                                 HTTP/2 the stream, at up to four times that for a reader who kept up
     upload_bytes                of a streamed request body that is not yet sent, before its source is paused
     gather_s                    body bytes that come so soon after a wake-up of their event loop wait for it to pass, so
-                                that a hundred streams cost one wake-up and not a hundred; 0 = not at all. A head, a
-                                body's first bytes, its end and large pieces never wait
+                                that a hundred paced streams cost one wake-up and not a hundred; 0 = not at all. A head,
+                                a body's first bytes, its end and large pieces never wait
     body_bytes                  most that read() and request() collect; None = no limit
     """
 
@@ -85,7 +85,7 @@ class Limits:
     info_count: int = 16
     buffer_bytes: int = 1 * MIB
     upload_bytes: int = 256 * KIB
-    gather_s: float = 0.001
+    gather_s: float = 0.0
     body_bytes: int | None = 256 * MIB
 
     def __post_init__(self) -> None:

@@ -38,8 +38,7 @@ def install() -> list[Seam]:
     litellm = import_module("litellm")
     settings.http2_of(litellm)  # a wrong setting fails here, not in the first request
     for seam in seams.put_in():
-        if not seam.is_live:
-            logger.warning("LiteLLM's %s is left as it is: %s", seam.name, seam.why)
+        logger.warning("LiteLLM's %s is left as it is: %s", seam.name, seam.why)
     return status()
 
 

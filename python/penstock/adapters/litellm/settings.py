@@ -8,10 +8,10 @@
 | AIOHTTP_KEEPALIVE_TIMEOUT, AIOHTTP_TTL_DNS_CACHE | `Limits.idle_s`, `Network.dns_ttl_s` |
 | AIOHTTP_SO_KEEPALIVE, AIOHTTP_TCP_KEEPIDLE ... | socket options; TCP keep-alive is penstock's own otherwise |
 | `litellm.force_ipv4` | `Network(family="ipv4")` |
-| `litellm.ssl_certificate`, SSL_CERTIFICATE | the client certificate, with aiohttp's transport silently ignored |
-| `litellm.disable_aiohttp_trust_env`, DISABLE_AIOHTTP_TRUST_ENV | the environment's proxies are not used |
+| `litellm.disable_aiohttp_trust_env`, DISABLE_AIOHTTP_TRUST_ENV | async clients do not use the environment's proxies |
 
-TLS otherwise is the `ssl.SSLContext` that LiteLLM makes of its own settings.
+TLS is in tls.py. `disable_aiohttp_transport` and `use_aiohttp_transport` choose between two transports that are both
+replaced; with the first the environment's proxies count, as they do in httpx.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import socket
 from importlib import import_module
 from typing import Any
 
+from penstock.adapters.litellm.tls import tls_of
 from penstock.errors import ConfigError
 from penstock.limits import Limits
 from penstock.network import Network, SocketOption
@@ -33,29 +34,30 @@ def is_on(litellm: Any, attribute: str, variable: str) -> bool:
     return getattr(litellm, attribute, None) is True or os.environ.get(variable, "").strip().lower() == "true"
 
 
-def http2_of(litellm: Any) -> bool:
-    """Whether HTTP/2 is offered. ConfigError when a limit that goes with it cannot be."""
+def http2_of(litellm: Any, is_wanted: bool = False) -> bool:
+    """Whether HTTP/2 is offered: the settings say so, or LiteLLM wants it for this client. ConfigError when a limit
+    that goes with it cannot be."""
     wanted = is_on(litellm, "http2", "LITELLM_HTTP2") or is_on(litellm, "enable_http2", "LITELLM_ENABLE_HTTP2")
     if wanted:
         most = whole_number(litellm, "http2_max_connections", least=1)
         kept = whole_number(litellm, "http2_max_keepalive_connections", least=0)
         if most is not None and kept is not None and kept > most:
             raise ConfigError(f"http2_max_keepalive_connections ({kept}) is above http2_max_connections ({most})")
-    return wanted
+    return wanted or is_wanted
 
 
 def whole_number(litellm: Any, attribute: str, least: int) -> int | None:
     """An attribute or its variable in capitals; None where neither is set."""
     given = getattr(litellm, attribute, None)
     if given is None:
-        given = os.environ.get(attribute.upper()) or None
+        given = os.environ.get(f"LITELLM_{attribute.upper()}") or os.environ.get(attribute.upper()) or None
     if given is None:
         return None
     try:
         number = int(given) if isinstance(given, str) else given
     except ValueError:
         number = given
-    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= NO_LIMIT:
         raise ConfigError(f"litellm_settings.{attribute} must be a whole number of at least {least}, not {given!r}")
     return number
 
@@ -94,14 +96,23 @@ def keepalive_of(constants: Any) -> tuple[SocketOption, ...]:
     return tuple(options)
 
 
-def transport_settings(verify: Any) -> dict[str, Any]:
-    """Arguments of a transport of `penstock.adapters.httpx`. ConfigError where a setting cannot be."""
+def follows_env(litellm: Any, is_async: bool) -> bool:
+    """Are the environment's proxies used? The switch is one of aiohttp's transport; httpx's follows them always."""
+    switched_off = is_on(litellm, "disable_aiohttp_trust_env", "DISABLE_AIOHTTP_TRUST_ENV")
+    has_httpx = is_on(litellm, "disable_aiohttp_transport", "DISABLE_AIOHTTP_TRANSPORT")
+    return not (is_async and switched_off and not has_httpx)
+
+
+def transport_settings(verify: Any, *, is_async: bool, http2: bool = False) -> dict[str, Any]:
+    """Arguments of a transport of `penstock.adapters.httpx`. `http2`: LiteLLM wants it for this client.
+
+    ConfigError where a setting cannot be; TheirsToMake where LiteLLM's own transport must do.
+    """
     litellm, constants = import_module("litellm"), import_module("litellm.constants")
     return {
-        "verify": True if verify is None else verify,
-        "cert": os.environ.get("SSL_CERTIFICATE") or getattr(litellm, "ssl_certificate", None) or None,
-        "trust_env": not is_on(litellm, "disable_aiohttp_trust_env", "DISABLE_AIOHTTP_TRUST_ENV"),
-        "http2": http2_of(litellm),
+        "tls": tls_of(verify),
+        "trust_env": follows_env(litellm, is_async),
+        "http2": http2_of(litellm, http2),
         "limits": limits_of(litellm, constants),
         "network": network_of(litellm, constants),
     }

@@ -5,8 +5,8 @@ LiteLLM sends a POST again, on a new client, after `ConnectError` and `RemotePro
 requests of which the peer has seen nothing; all other faults of a connection are a `ReadError`, and nothing is paid
 for twice.
 
-LiteLLM's reaper of evicted clients asks httpcore's pool what is in flight. `_pool.connections` answers for the
-responses of this transport, so that it waits for them. (Closing would not cut them either.)
+LiteLLM's reaper of evicted clients asks what is in flight: `has_request_in_flight()`, before 1.109 httpcore's pool.
+Both answer for the responses of this transport, so that it waits for them. (Closing would not cut them either.)
 """
 
 from __future__ import annotations
@@ -73,6 +73,9 @@ class AsyncTransport(adapter.AsyncTransport):
         super().__init__(**settings)
         self._pool = Leases(self.transport)
 
+    def has_request_in_flight(self) -> bool:
+        return bool(self.transport.running())
+
 
 class SyncBody(adapter.SyncBody):
     family = FAMILY
@@ -87,3 +90,6 @@ class SyncTransport(adapter.SyncTransport):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._pool = Leases(self.transport)
+
+    def has_request_in_flight(self) -> bool:
+        return bool(self.transport.running())

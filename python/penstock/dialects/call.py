@@ -1,0 +1,29 @@
+"""What the endpoint learned from a request body, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.dialects.dialect import Dialect
+
+
+class BadRequest(Exception):
+    """The caller's fault, found before anything was sent. `param` is the path of the field, "messages[2].content"."""
+
+    def __init__(self, message: str, *, param: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """One call. `headers` are those of the caller that may go on to the provider, names in lower case."""
+
+    dialect: Dialect
+    body: bytes
+    model: str
+    stream: bool = False
+    include_usage: bool = False  # the caller's own stream_options.include_usage
+    headers: tuple[tuple[str, str], ...] = ()

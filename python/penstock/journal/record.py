@@ -28,6 +28,8 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     deployment: str  # its id
     group: str
     provider: str = ""
+    model: str = ""  # that the provider was asked for
+    api_host: str = ""
     started_ms: float = 0.0  # since the record's start
     ended_ms: float = 0.0
     waited_ms: float = 0.0  # the pause before it: Retry-After or back-off

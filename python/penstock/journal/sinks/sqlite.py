@@ -1,0 +1,149 @@
+"""SQLite: two tables, `requests` and `attempts`, for questions in SQL on one machine.
+
+Thread: the sink's lane, which alone touches the connection. WAL, so readers and writers of several workers do not
+stop each other; one transaction per batch; a record that comes twice (a batch was tried again) is kept once. The
+schema's version is in `user_version`: older files are migrated, newer ones refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.journal.record import Record
+from penstock.journal.sinks.sink import Sink
+
+# One entry per version, never changed once released: version n is what MIGRATIONS[:n] make.
+MIGRATIONS = (
+    """
+    CREATE TABLE requests (
+        id TEXT PRIMARY KEY, started_s REAL NOT NULL, endpoint TEXT, dialect TEXT, key_name TEXT, user TEXT,
+        session TEXT, tags TEXT, caller_id TEXT, stream INTEGER, model_asked TEXT, "group" TEXT, deployment TEXT,
+        provider TEXT, model_served TEXT, api_host TEXT, provider_id TEXT, answer_id TEXT, retries_n INTEGER,
+        fallbacks_n INTEGER, outcome TEXT NOT NULL, status INTEGER, finish_reason TEXT, error_fault TEXT,
+        error_type TEXT, error_code TEXT, error_message TEXT, ttft_ms REAL, gap_p50_ms REAL, gap_p99_ms REAL,
+        duration_ms REAL, overhead_ms REAL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,
+        cache_write_tokens INTEGER, reasoning_tokens INTEGER, cost_usd REAL, events_n INTEGER,
+        upstream_sent_bytes INTEGER, upstream_received_bytes INTEGER, received_bytes INTEGER, sent_bytes INTEGER,
+        request_text TEXT, answer_text TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX requests_by_start ON requests (started_s);
+    CREATE TABLE attempts (
+        request_id TEXT NOT NULL, n INTEGER NOT NULL, deployment TEXT, "group" TEXT, provider TEXT, model TEXT,
+        api_host TEXT, started_ms REAL, ended_ms REAL, waited_ms REAL, ttft_ms REAL, fault TEXT,
+        status INTEGER, is_hedge INTEGER, PRIMARY KEY (request_id, n)
+    ) WITHOUT ROWID;
+    """,
+)
+BUSY_S = 5.0
+_USAGE = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cached_tokens": "cached",
+    "cache_write_tokens": "cache_write",
+    "reasoning_tokens": "reasoning",
+}
+_ERROR = {"error_fault": "fault", "error_type": "type", "error_code": "code", "error_message": "message"}
+
+
+class NewerSchema(Exception):
+    """The file was made by a newer version of this package."""
+
+
+class Sqlite(Sink):
+    """Inserts into the file at `path`. Raises sqlite3.Error and NewerSchema from `write`."""
+
+    batch_n = 128
+
+    def __init__(self, path: str) -> None:
+        self.name = "sqlite"
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        self._requests: list[str] = []
+        self._attempts: list[str] = []
+
+    def write(self, records: Sequence[Record]) -> None:
+        db = self._db or self._open()
+        rows = [request_row(record, self._requests) for record in records]
+        tries = [
+            [record.id, n, *(getattr(attempt, name) for name in self._attempts[2:])]
+            for record in records
+            for n, attempt in enumerate(record.attempts)
+        ]
+        with db:
+            db.executemany(_insert("requests", self._requests), rows)
+            db.executemany(_insert("attempts", self._attempts), tries)
+
+    def close(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
+
+    def forget(self) -> None:
+        """A connection must not be used, nor closed, on the other side of a fork: kept alive, never touched again."""
+        if self._db is not None:
+            _inherited.append(self._db)
+            self._db = None
+
+    def _open(self) -> sqlite3.Connection:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=BUSY_S, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            migrate(db)
+            self._requests = _columns(db, "requests")
+            self._attempts = _columns(db, "attempts")
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        return db
+
+
+_inherited: list[sqlite3.Connection] = []
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema up to MIGRATIONS, in one transaction; several workers may try at once. Raises NewerSchema."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise NewerSchema(f"schema version {version}, this package knows {len(MIGRATIONS)}")
+        for script in MIGRATIONS[version:]:
+            for statement in filter(None, map(str.strip, script.split(";"))):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def request_row(record: Record, columns: Sequence[str]) -> list[Any]:
+    """A record as values of `columns`."""
+    row: list[Any] = []
+    for name in columns:
+        if name == "tags":
+            row.append(msgspec.json.encode(record.tags).decode() if record.tags else None)
+        elif name in _USAGE:
+            row.append(None if record.usage is None else getattr(record.usage, _USAGE[name]))
+        elif name in _ERROR:
+            row.append(None if record.error is None else getattr(record.error, _ERROR[name]))
+        else:
+            row.append(getattr(record, name))
+    return row
+
+
+def _columns(db: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"

@@ -40,7 +40,7 @@ class LaneStats:
     queued_n: int  # waiting now
     written_n: int
     dropped_n: int  # the queue was full, or given up after TRIES_MOST
-    failures_n: int  # writes that raised
+    failures_n: int  # writes that raised, and callbacks
     busy_s: float  # how long the present write has been running; 0 = none is
     last_error: str | None  # type of the last exception
 
@@ -144,7 +144,7 @@ class Lane:
             queued_n=len(self.queue),
             written_n=self.written_n,
             dropped_n=self.refused_n + self.lost_n,
-            failures_n=self.failures_n,
+            failures_n=self.failures_n + self.sink.errors_n,
             busy_s=time.monotonic() - since_s if since_s else 0.0,
             last_error=self.last_error,
         )

@@ -10,51 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from penstock.journal import Attempt, Journal, Record, RecordError
+from penstock.journal import Journal, Record, RecordError
 from penstock.journal.sinks import prometheus_families
 from penstock.journal.sinks.prometheus import Prometheus
-from penstock.sse.usage import Usage
+from tests.unit.journal.records_for_tests import answered, attempt
 from tests.unit.journal.sinks_for_tests import QUICK, Memory
-
-
-def answered(**other: object) -> Record:
-    fields: dict[str, object] = {
-        "id": "r",
-        "endpoint": "/v1/chat/completions",
-        "dialect": "chat",
-        "key_name": "team-a",
-        "model_asked": "gpt",
-        "group": "gpt",
-        "deployment": "d1",
-        "provider": "openai",
-        "model_served": "gpt-4o-2024-08-06",
-        "api_host": "api.openai.com",
-        "outcome": "complete",
-        "status": 200,
-        "stream": True,
-        "ttft_ms": 120.0,
-        "gap_p50_ms": 9.0,
-        "usage": Usage(input=100, output=50, cached=40, reasoning=10),
-        "cost_usd": 0.5,
-        "attempts": [attempt("d1")],
-    }
-    record = Record(**{**fields, **other})  # type: ignore[arg-type]
-    record.close(1004.0)
-    return record
-
-
-def attempt(deployment: str, *, group: str = "gpt", fault: str | None = None, status: int | None = 200) -> Attempt:
-    return Attempt(
-        deployment=deployment,
-        group=group,
-        provider="openai",
-        model="gpt-4o",
-        api_host="api.openai.com",
-        started_ms=2.0,
-        ended_ms=1002.0,
-        fault=fault,
-        status=status,
-    )
 
 
 def samples(sink: Prometheus) -> dict[str, float]:
@@ -71,12 +31,12 @@ def test_a_complete_stream() -> None:
     sink = Prometheus()
     sink.write([answered(), answered()])
     got = samples(sink)
-    call = 'api_key_alias="team-a",api_provider="openai",model="gpt-4o-2024-08-06",model_id="d1",requested_model="gpt"'
+    call = 'api_key_alias="team-a",api_provider="azure",model="gpt-4o-2024-08-06",model_id="d1",requested_model="gpt"'
     expected = {
         f"litellm_spend_metric_total{{{call}}}": 1.0,
         f"litellm_input_tokens_metric_total{{{call}}}": 200,
-        f"litellm_output_tokens_metric_total{{{call}}}": 100,
-        f"litellm_total_tokens_metric_total{{{call}}}": 300,
+        f"litellm_output_tokens_metric_total{{{call}}}": 102,
+        f"litellm_total_tokens_metric_total{{{call}}}": 302,
         f"litellm_input_cached_tokens_metric_total{{{call}}}": 80,
         f"litellm_output_reasoning_tokens_metric_total{{{call}}}": 20,
         'penstock_requests_total{dialect="chat",outcome="complete",stream="true"}': 2,
@@ -87,9 +47,9 @@ def test_a_complete_stream() -> None:
     assert total(got, "litellm_deployment_success_responses_total", 'litellm_model_name="gpt-4o"') == 2
     assert total(got, "litellm_request_total_latency_metric_sum") == pytest.approx(2.008)
     assert total(got, "litellm_llm_api_latency_metric_sum") == pytest.approx(2.0)
-    assert total(got, "litellm_overhead_latency_metric_sum", 'api_base="api.openai.com"') == pytest.approx(0.008)
+    assert total(got, "litellm_overhead_latency_metric_sum", 'api_base="me.openai.azure.com"') == pytest.approx(0.008)
     assert total(got, "litellm_llm_api_time_to_first_token_metric_sum") == pytest.approx(0.24)
-    assert total(got, "litellm_deployment_latency_per_output_token_sum") == pytest.approx(0.04)
+    assert total(got, "litellm_deployment_latency_per_output_token_sum") == pytest.approx(2 / 51)
     assert total(got, "penstock_inter_token_seconds_sum") == pytest.approx(0.018)
 
 

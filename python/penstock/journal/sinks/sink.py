@@ -14,6 +14,8 @@ class Sink:
     name: str = "sink"
     batch_n: int = 64  # records per write; between two writes the loop gets the GIL, so this bounds its wait
 
+    errors_n: int = 0  # records that were taken but came to nothing (a callback raised)
+
     def write(self, records: Sequence[Record]) -> None:
         """Write a batch in the order of its ends."""
         raise NotImplementedError

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from penstock.journal.record import Record
+from penstock.journal.record import Attempt, Record
 from penstock.journal.sinks.sink import Sink
 
 # One entry per version, never changed once released: version n is what MIGRATIONS[:n] make.
@@ -30,24 +31,59 @@ MIGRATIONS = (
         cache_write_tokens INTEGER, reasoning_tokens INTEGER, cost_usd REAL, events_n INTEGER,
         upstream_sent_bytes INTEGER, upstream_received_bytes INTEGER, received_bytes INTEGER, sent_bytes INTEGER,
         request_text TEXT, answer_text TEXT
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX requests_by_start ON requests (started_s);
     CREATE TABLE attempts (
         request_id TEXT NOT NULL, n INTEGER NOT NULL, deployment TEXT, "group" TEXT, provider TEXT, model TEXT,
         api_host TEXT, started_ms REAL, ended_ms REAL, waited_ms REAL, ttft_ms REAL, fault TEXT,
         status INTEGER, is_hedge INTEGER, PRIMARY KEY (request_id, n)
-    ) WITHOUT ROWID;
+    );
     """,
 )
 BUSY_S = 5.0
-_USAGE = {
+# Column -> field of the record; what is inside of usage and error follows.
+PLAIN = tuple(
+    name
+    for name in Record.__struct_fields__
+    if name not in ("tags", "traceparent", "attempts", "error", "usage")  # elsewhere, or (traceparent) not kept
+)
+USAGE = {
     "input_tokens": "input",
     "output_tokens": "output",
     "cached_tokens": "cached",
     "cache_write_tokens": "cache_write",
     "reasoning_tokens": "reasoning",
 }
-_ERROR = {"error_fault": "fault", "error_type": "type", "error_code": "code", "error_message": "message"}
+ERROR = {"error_fault": "fault", "error_type": "type", "error_code": "code", "error_message": "message"}
+REQUEST_COLUMNS = (*PLAIN, *USAGE, *ERROR, "tags")
+_plain_values = attrgetter(*PLAIN)
+_usage_values = attrgetter(*USAGE.values())
+_error_values = attrgetter(*ERROR.values())
+_attempt_values = attrgetter(*Attempt.__struct_fields__)
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
+
+
+INSERT_REQUEST = _insert("requests", REQUEST_COLUMNS)
+INSERT_ATTEMPT = _insert("attempts", ("request_id", "n", *Attempt.__struct_fields__))
+
+
+def request_row(record: Record) -> tuple[Any, ...]:
+    """A record as values of REQUEST_COLUMNS."""
+    usage, error = record.usage, record.error
+    return (
+        *_plain_values(record),
+        *(NO_USAGE if usage is None else _usage_values(usage)),
+        *(NO_ERROR if error is None else _error_values(error)),
+        msgspec.json.encode(record.tags).decode() if record.tags else None,
+    )
+
+
+NO_USAGE = (None,) * len(USAGE)
+NO_ERROR = (None,) * len(ERROR)
 
 
 class NewerSchema(Exception):
@@ -63,20 +99,15 @@ class Sqlite(Sink):
         self.name = "sqlite"
         self.path = path
         self._db: sqlite3.Connection | None = None
-        self._requests: list[str] = []
-        self._attempts: list[str] = []
 
     def write(self, records: Sequence[Record]) -> None:
         db = self._db or self._open()
-        rows = [request_row(record, self._requests) for record in records]
         tries = [
-            [record.id, n, *(getattr(attempt, name) for name in self._attempts[2:])]
-            for record in records
-            for n, attempt in enumerate(record.attempts)
+            (record.id, n, *_attempt_values(attempt)) for record in records for n, attempt in enumerate(record.attempts)
         ]
         with db:
-            db.executemany(_insert("requests", self._requests), rows)
-            db.executemany(_insert("attempts", self._attempts), tries)
+            db.executemany(INSERT_REQUEST, [request_row(record) for record in records])
+            db.executemany(INSERT_ATTEMPT, tries)
 
     def close(self) -> None:
         db, self._db = self._db, None
@@ -96,8 +127,6 @@ class Sqlite(Sink):
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
             migrate(db)
-            self._requests = _columns(db, "requests")
-            self._attempts = _columns(db, "attempts")
         except BaseException:
             db.close()
             raise
@@ -123,27 +152,3 @@ def migrate(db: sqlite3.Connection) -> None:
     except BaseException:
         db.rollback()
         raise
-
-
-def request_row(record: Record, columns: Sequence[str]) -> list[Any]:
-    """A record as values of `columns`."""
-    row: list[Any] = []
-    for name in columns:
-        if name == "tags":
-            row.append(msgspec.json.encode(record.tags).decode() if record.tags else None)
-        elif name in _USAGE:
-            row.append(None if record.usage is None else getattr(record.usage, _USAGE[name]))
-        elif name in _ERROR:
-            row.append(None if record.error is None else getattr(record.error, _ERROR[name]))
-        else:
-            row.append(getattr(record, name))
-    return row
-
-
-def _columns(db: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-
-
-def _insert(table: str, columns: Sequence[str]) -> str:
-    names = ", ".join(f'"{name}"' for name in columns)
-    return f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from penstock.journal.record import Record
 from penstock.journal.sinks.sink import Sink
 
-TRIES_MOST = 12  # of one batch, about three minutes; then it is given up, lest one bad record blocks for ever
+TRIES_MOST = 12  # of one batch, about three minutes; then it is given up
+BAD_DATA = (ValueError, TypeError, OverflowError)  # a record that cannot be written: alone, and not again
 LOG_EVERY_S = 30.0
 log = logging.getLogger("penstock.journal")
 
@@ -195,21 +196,30 @@ class Lane:
     def _deliver(self, batch: list[Record]) -> None:
         pause_s = self._pace.backoff_s
         for tries_n in range(1, TRIES_MOST + 1):
-            self._busy_since_s = time.monotonic()
-            try:
-                self.sink.write(batch)
-            except BaseException as err:  # a callback may raise anything, CancelledError too
-                self._failed(err, "write")
-            else:
+            err = self._write(batch)
+            if err is None:
                 self.written_n += len(batch)
                 return
-            finally:
-                self._busy_since_s = 0.0
-            if self._closing.is_set() or tries_n == TRIES_MOST:
+            if isinstance(err, BAD_DATA) and len(batch) > 1:
+                for record in batch:
+                    self._deliver([record])
+                return
+            if self._closing.is_set() or isinstance(err, BAD_DATA) or tries_n == TRIES_MOST:
                 break
             self._closing.wait(pause_s)
             pause_s = min(pause_s * 2, self._pace.backoff_most_s)
         self.lost_n += len(batch)
+
+    def _write(self, batch: list[Record]) -> BaseException | None:
+        self._busy_since_s = time.monotonic()
+        try:
+            self.sink.write(batch)
+        except BaseException as err:  # a callback may raise anything, CancelledError too
+            self._failed(err, "write")
+            return err
+        finally:
+            self._busy_since_s = 0.0
+        return None
 
     def _failed(self, err: BaseException, doing: str) -> None:
         self.failures_n += 1

@@ -8,11 +8,12 @@ import logging
 import os
 import time
 import tracemalloc
+from collections.abc import Sequence
 
 import pytest
 
 from penstock.journal import Journal, Record
-from penstock.journal.lane import TRIES_MOST
+from penstock.journal.lane import TRIES_MOST, Lane
 from tests.unit.journal.sinks_for_tests import QUICK, Memory, Stuck
 
 
@@ -125,15 +126,37 @@ def test_a_failing_sink_gets_the_same_batch_again(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_batch_that_always_fails_is_given_up() -> None:
-    sink = Memory(errors=[ValueError()] * TRIES_MOST)
+    sink = Memory(errors=[OSError()] * TRIES_MOST)
     with Journal([sink], pace=QUICK) as journal:
-        journal.put(Record(id="poison"))
+        journal.put(Record(id="lost"))
         assert journal.flush(10)
         journal.put(Record(id="good"))
         assert journal.flush(10)
         (stats,) = journal.stats()
     assert [record.id for record in sink.records] == ["good"]
     assert (stats.dropped_n, stats.failures_n) == (1, TRIES_MOST)
+
+
+class Picky(Memory):
+    """Cannot write one of the records."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        if any(record.id == "bad" for record in records):
+            raise OverflowError("a number that does not fit")
+        super().write(records)
+
+
+def test_a_record_that_cannot_be_written_costs_only_itself() -> None:
+    sink = Picky()
+    lane = Lane(sink, queue_n=100, text_chars=0, pace=QUICK)
+    names = ["a", "b", "bad", "c"]
+    lane.queue.extend(Record(id=name) for name in names)  # before the thread starts: one batch
+    lane.rouse()
+    assert lane.mark().wait(10)
+    lane.begin_close()
+    assert lane.join(10)
+    assert [record.id for record in sink.records] == ["a", "b", "c"]
+    assert (lane.stats().written_n, lane.stats().dropped_n, lane.stats().failures_n) == (3, 1, 2)
 
 
 def test_close_writes_what_waits_and_tries_a_dead_sink_once() -> None:

@@ -102,6 +102,16 @@ def test_several_workers_write_one_file(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*) FROM requests") == [(1200,)]
 
 
+def test_a_number_that_does_not_fit_costs_one_record(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with Journal([Sqlite(str(path))], pace=Pace(linger_s=0.0)) as journal:
+        for name, tokens_n in (("a", 1), ("b", 2**70), ("c", 3)):
+            journal.put(Record(id=name, usage=Usage(input=tokens_n)))
+        assert journal.flush(30)
+        assert journal.stats()[0].dropped_n == 1
+    assert rows(path, "SELECT id FROM requests ORDER BY id") == [("a",), ("c",)]
+
+
 def test_a_file_that_is_no_database_raises(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     path.write_bytes(b"no database at all" * 100)

@@ -6,45 +6,15 @@ bound (end users, addresses, user agents).
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from penstock.journal.sinks.prometheus_tallies import Batch, Family, Spread, Sum, SumHistogram
 
 SERIES_MOST = 2000  # children per metric; more get "other" for their free labels
-OTHER = "other"
-FREE = frozenset({"requested_model", "model", "litellm_model_name", "route"})
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0)
 SHORT_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, *LATENCY_S[:11])  # overhead, and between tokens
-
-M = TypeVar("M", Counter, Gauge, Histogram)
-
-
-class Family(Generic[M]):
-    """One metric and its children, found by one dictionary look-up."""
-
-    __slots__ = ("_children", "_free", "_metric")
-
-    def __init__(self, metric: M, labels: tuple[str, ...]) -> None:
-        self._metric: M = metric
-        self._children: dict[tuple[str, ...], M] = {}
-        self._free = tuple(name in FREE for name in labels)
-
-    def child(self, *values: str) -> M:
-        found = self._children.get(values)
-        return found if found is not None else self._add(values)
-
-    def _add(self, values: tuple[str, ...]) -> M:
-        if len(self._children) >= SERIES_MOST and any(self._free):
-            values = tuple(OTHER if free else value for value, free in zip(values, self._free, strict=True))
-            if (found := self._children.get(values)) is not None:
-                return found
-        child: M = self._metric.labels(*values) if values else self._metric
-        self._children[values] = child
-        return child
-
-    def __repr__(self) -> str:
-        return f"<Family {len(self._children)} children>"
-
 
 _KEY = ("api_key_alias",)
 _CALL = ("api_key_alias", "model", "requested_model", "model_id", "api_provider")
@@ -54,27 +24,36 @@ _EXCEPTION = ("exception_status", "exception_class")
 
 
 class Families:
-    """All metrics, made in one registry."""
+    """All metrics, made in one registry. Counters and histograms of the lane go through `batch`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self.batch = Batch()
         self._make_requests()
         self._make_times()
         self._make_tokens()
         self._make_deployments()
         self._make_own()
 
-    def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Family[Counter]:
-        return Family(Counter(name, text, labels, registry=self._registry), labels)
+    def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Family[Sum]:
+        metric = Counter(name, text, labels, registry=self._registry)
+        return Family(metric.labels, labels, lambda child: Sum(child, self.batch), SERIES_MOST)
+
+    def _direct_counter(self, name: str, text: str, labels: tuple[str, ...]) -> Family[Counter]:
+        """For what other threads count."""
+        metric = Counter(name, text, labels, registry=self._registry)
+        return Family(metric.labels, labels, lambda child: child, SERIES_MOST)
 
     def _histogram(
         self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...] = LATENCY_S
-    ) -> Family[Histogram]:
-        return Family(Histogram(name, text, labels, registry=self._registry, buckets=buckets), labels)
+    ) -> Family[Spread]:
+        metric = SumHistogram(name, text, labels, registry=self._registry, buckets=buckets)
+        return Family(metric.labels, labels, lambda child: Spread(child, buckets, self.batch), SERIES_MOST)
 
     def _gauge(self, name: str, text: str, labels: tuple[str, ...] = (), *, is_sum: bool = True) -> Family[Gauge]:
         mode: Literal["livesum", "livemax"] = "livesum" if is_sum else "livemax"
-        return Family(Gauge(name, text, labels, registry=self._registry, multiprocess_mode=mode), labels)
+        metric = Gauge(name, text, labels, registry=self._registry, multiprocess_mode=mode)
+        return Family(metric.labels if labels else lambda: metric, labels, lambda child: child, SERIES_MOST)
 
     def _make_requests(self) -> None:
         route = ("route", "model_id", "api_provider")
@@ -129,7 +108,7 @@ class Families:
             _DEPLOYMENT,
             is_sum=False,
         )
-        self.cooled_down = self._counter(
+        self.cooled_down = self._direct_counter(
             "litellm_deployment_cooled_down", "Times that the circuit opened", (*_DEPLOYMENT, "exception_status")
         )
         self.deployment_total = self._counter("litellm_deployment_total_requests", "Attempts", asked)
@@ -168,6 +147,6 @@ class Families:
             "penstock_upstream_bytes", "Bytes of bodies to and from providers", ("direction", "api_provider")
         )
         self.journal_queued = self._gauge("penstock_journal_queued", "Records waiting for a sink", ("sink",))
-        self.journal_records = self._counter(
+        self.journal_records = self._direct_counter(
             "penstock_journal_records", "Records by what became of them, and failed writes", ("sink", "what")
         )

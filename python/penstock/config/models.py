@@ -6,14 +6,33 @@ config.yaml; names follow LiteLLM's where they exist, units are added. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from penstock.secret import Secret
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class _Nothing(Mapping[str, Any]):
+    """An empty mapping that is hashable, as defaults of dataclasses must be (a mappingproxy is only since 3.12)."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +43,8 @@ class Price:
     output_token: float | None = None
     cached_input_token: float | None = None
     cache_write_token: float | None = None
+    above_tokens: int | None = None  # with more input tokens than this ...
+    above: Price | None = None  # ... this price holds for the whole request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +198,7 @@ class JournalSettings:
     sqlite_path: str | None = None
     keep_text: bool = False  # False: messages and answers are redacted (turn_off_message_logging)
     queue_n: int = 10_000  # records waiting per sink; more are dropped and counted
+    prices_path: str | None = None  # LiteLLM's model_prices_and_context_window.json; None = the list that is bundled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from penstock.config import known
 from penstock.config.fields import Field, check_keys, names_of, read_fields, warn_unsupported
 from penstock.config.kinds import (
     SECONDS,
-    dollars,
     flag,
     flag_or_path,
     mapping,
@@ -30,7 +29,8 @@ from penstock.config.kinds import (
     whole,
 )
 from penstock.config.models import Deployment, Price
-from penstock.config.providers import KEY_VARIABLES, UNSUPPORTED, is_provider, key_variable, split_model
+from penstock.config.price import PRICE_KEYS, is_price, read_price
+from penstock.config.providers import resolve_provider
 from penstock.config.value import Value, nearest
 from penstock.secret import Secret
 
@@ -61,21 +61,14 @@ PARAMS = (
     Field("model_info", "ignored_info", mapping),
     Field("extra_body", "extra_body", mapping),
 )
-PRICES = (
-    Field("input_cost_per_token", "input_token", dollars),
-    Field("output_cost_per_token", "output_token", dollars),
-    Field("cache_read_input_token_cost", "cached_input_token", dollars, also=("input_cost_per_token_cache_hit",)),
-    Field("cache_creation_input_token_cost", "cache_write_token", dollars),
-)
 INFO = (
     Field("id", "id", text),
     Field("mode", "mode", text),
     Field("max_input_tokens", "max_input_tokens", whole("a number of tokens", least=1)),
     Field("rpm", "rpm", whole("requests per minute")),
     Field("tpm", "tpm", whole("tokens per minute")),
-    *PRICES,
 )
-OWN = names_of(PARAMS) | names_of(PRICES)
+OWN = names_of(PARAMS) | PRICE_KEYS
 NOT_ATTRIBUTES = ("credential", "ignored_info", "extra_body")
 SECRET_WORDS = ("key", "token", "secret", "password", "credential", "authorization")
 
@@ -135,25 +128,22 @@ def _deployment(
         row.warn(f"environment variable {name} is not set: the deployment is left out")
         return None
     values = read_fields(params, PARAMS)
-    price = read_fields(params, PRICES)
     info = _info(row, params, values)
     if "model" not in values:
         if params.entry("model").is_null:
             params.error("model is missing: provider/name, what the provider is asked for")
         return None
-    known_price = {each.attribute for each in PRICES}
-    price = {**{name: info.pop(name) for name in known_price & set(info)}, **price}
     for name in ("rpm", "tpm"):
         limits = read_fields(row, [Field(name, name, whole())])
         values[name] = limits.get(name, values.get(name, info.get(name)))
         info.pop(name, None)
     plain_info = info.pop("info")
+    price = read_price(row.entry("model_info"), params)
     extra = _extra(params, values.pop("extra_body", {}), plain_info)
-    provider = _provider(params, values, skip_missing)
-    if provider is None:
+    if not resolve_provider(params, values):
         return None
     values = {name: value for name, value in values.items() if name not in NOT_ATTRIBUTES}
-    values.update(info, provider=provider, group=group, params=extra, info=plain_info, price=Price(**price))
+    values.update(info, group=group, params=extra, info=plain_info, price=price)
     values["id"] = str(info.get("id") or _fingerprint(values))
     return Deployment(**values)
 
@@ -199,7 +189,7 @@ def _extra(params: Value, body: Mapping[str, Any], info: dict[str, Any]) -> dict
             continue
         if key in known.PARAMS_UNSUPPORTED:
             warn_unsupported(value)
-        elif "cost_per_" in key or key.endswith("_cost") or key == "tiered_pricing" or "token_cost" in key:
+        elif is_price(key):
             info.setdefault(key, value.plain())
         elif key in known.BODY_PARAMS:
             found[key] = value.plain()
@@ -211,36 +201,6 @@ def _extra(params: Value, body: Mapping[str, Any], info: dict[str, Any]) -> dict
                 value.warn("unknown key: it is sent to the provider as it is", hint)
             found[key] = value.plain()
     return found
-
-
-def _provider(params: Value, values: dict[str, Any], skip_missing: bool) -> str | None:
-    """The provider; model and api_key are completed in `values`. None = complained of."""
-    model = params.entry("model")
-    split = split_model(values["model"], values.get("api_base"), values.get("provider"))
-    values["model"] = split.model
-    if split.provider is None:
-        name = values["model"].partition("/")[0]
-        model.error("the provider cannot be told: write provider/model, or api_base", nearest(name, KEY_VARIABLES))
-        return None
-    if split.provider in UNSUPPORTED:
-        model.warn(f"provider {split.provider} is LiteLLM's and not supported by penstock yet: the row is left out")
-        return None
-    if not is_provider(split.provider):
-        if "api_base" not in values:
-            hint = nearest(split.provider, KEY_VARIABLES)
-            params.entry("custom_llm_provider").error("unknown provider: api_base is needed", hint)
-            return None
-        params.entry("custom_llm_provider").warn("unknown provider: it is treated as OpenAI's", None)
-        return "openai"
-    environ = params.reading.environ
-    names = KEY_VARIABLES.get(split.provider, ())
-    if "api_key" not in values and params.entry("api_key").is_null and names and "api_base" not in values:
-        variable = key_variable(split.provider, environ)
-        if variable is None:
-            model.warn(f"has no api_key, and environment variable {names[0]} is not set: the provider will refuse it")
-        else:
-            values["api_key"] = Secret(environ[variable].strip())
-    return split.provider
 
 
 def _fingerprint(values: Mapping[str, Any]) -> str:

@@ -102,8 +102,14 @@ def loads(document: str | Mapping[str, Any], *, environ: Mapping[str, str] = os.
 
 def _loaded(tree: Node | None, reading: Reading, sources: tuple[str, ...]) -> Loaded:
     config = None if tree is None else _config(Value(tree, "", reading), reading, sources)
-    complaints = tuple(dict.fromkeys(reading.complaints))
+    order = {file: index for index, file in enumerate(sources)}
+    complaints = tuple(sorted(dict.fromkeys(reading.complaints), key=lambda each: _rank(each, order)))
     return Loaded(None if any(each.is_error for each in complaints) else config, complaints, sources)
+
+
+def _rank(complaint: Complaint, order: Mapping[str, int]) -> tuple[int, int]:
+    """As one reads: file by file, from top to bottom, and what has no line last."""
+    return order.get(complaint.file or "", len(order)), complaint.line or 1 << 62
 
 
 def _config(root: Value, reading: Reading, sources: tuple[str, ...]) -> Config:
@@ -199,7 +205,8 @@ def _part(found: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _keys(root: Value, found: Mapping[str, Any]) -> Any:
     """The master key first; a warning when nobody is asked for one."""
     master, more = found.get("general.master"), found.get("general.more_keys", ())
-    if master is None and not more:
+    given = root.entry("general_settings").entry("master_key")
+    if master is None and not more and given.is_null:
         root.entry("general_settings").warn("there is no master_key: everybody may call")
     elif master is not None and any(each.sha256 == master.sha256 for each in more):
         root.entry("penstock_settings").entry("keys").error("holds the master key: it has a place of its own")

@@ -213,4 +213,4 @@ class Config:
     general: GeneralSettings = field(default_factory=GeneralSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     sources: tuple[str, ...] = ()  # files that were read, for the watcher
-    environment: Mapping[str, str] = field(default=NOTHING, repr=False)  # environment_variables, to be set by the gateway
+    environment: Mapping[str, str] = field(default=NOTHING, repr=False)  # environment_variables: for the gateway to set

@@ -47,6 +47,7 @@ JOURNAL = (
     Field("sqlite", "journal.sqlite_path", text),
     Field("keep_text", "journal.keep_text", flag),
     Field("queue", "journal.queue_n", whole("a number of records", least=1, most=10_000_000)),
+    Field("prices", "journal.prices_path", text),
 )
 FIELDS = (
     Field("keys", "general.more_keys", keys),

@@ -1,126 +1,89 @@
-"""Which provider a model string names, and where its key is looked for. Pure.
+"""Which provider a row of model_list means, and what it takes from the environment: key and address. Pure.
 
-The rows are those of `dialects.providers` as far as a configuration must know them before anything is sent; providers
-that LiteLLM knows and penstock cannot reach yet have their deployments left out, with a warning.
+What providers are is in `dialects.providers`; here is what a configuration may say of them. Rows of a provider that
+LiteLLM knows and penstock cannot reach yet are left out, with a warning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 from penstock.config.known import words
+from penstock.config.value import Value, nearest
+from penstock.dialects.providers import PROVIDERS, split_model
+from penstock.secret import Secret
 
-# provider: the variables that hold its key, in LiteLLM's order; () = it needs none
-KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "openai": ("OPENAI_API_KEY",),
-    "custom_openai": ("OPENAI_API_KEY",),
-    "text-completion-openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "azure": ("AZURE_API_KEY",),
-    "azure_text": ("AZURE_API_KEY",),
-    "azure_ai": ("AZURE_AI_API_KEY",),
-    "groq": ("GROQ_API_KEY",),
-    "mistral": ("MISTRAL_API_KEY",),
-    "codestral": ("CODESTRAL_API_KEY",),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY"),
-    "fireworks_ai": ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY"),
-    "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
-    "perplexity": ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"),
-    "xai": ("XAI_API_KEY",),
-    "cerebras": ("CEREBRAS_API_KEY",),
-    "sambanova": ("SAMBANOVA_API_KEY",),
-    "nvidia_nim": ("NVIDIA_NIM_API_KEY",),
-    "deepinfra": ("DEEPINFRA_API_KEY",),
-    "moonshot": ("MOONSHOT_API_KEY",),
-    "dashscope": ("DASHSCOPE_API_KEY",),
-    "novita": ("NOVITA_API_KEY",),
-    "nebius": ("NEBIUS_API_KEY",),
-    "hyperbolic": ("HYPERBOLIC_API_KEY",),
-    "lambda_ai": ("LAMBDA_API_KEY",),
-    "github": ("GITHUB_API_KEY",),
-    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    "cohere": ("COHERE_API_KEY", "CO_API_KEY"),
-    "cohere_chat": ("COHERE_API_KEY", "CO_API_KEY"),
-    "ai21": ("AI21_API_KEY",),
-    "ai21_chat": ("AI21_API_KEY",),
-    "voyage": ("VOYAGE_API_KEY",),
-    "jina_ai": ("JINA_AI_API_KEY",),
-    "huggingface": ("HF_TOKEN", "HUGGINGFACE_API_KEY"),
-    "baseten": ("BASETEN_API_KEY",),
-    "featherless_ai": ("FEATHERLESS_AI_API_KEY",),
-    "friendliai": ("FRIENDLI_TOKEN",),
-    "inception": ("INCEPTION_API_KEY",),
-    "meta_llama": ("LLAMA_API_KEY",),
-    "zai": ("ZAI_API_KEY",),
-    "minimax": ("MINIMAX_API_KEY",),
-    "volcengine": ("VOLCENGINE_API_KEY", "ARK_API_KEY"),
-    "vercel_ai_gateway": ("VERCEL_AI_GATEWAY_API_KEY",),
-    "litellm_proxy": ("LITELLM_PROXY_API_KEY",),
-    "hosted_vllm": (),
-    "vllm": (),
-    "ollama": (),
-    "ollama_chat": (),
-    "lm_studio": (),
-    "llamafile": (),
-    "xinference": (),
-    "infinity": (),
-    "docker_model_runner": (),
-    "openai_like": (),
-}
-# LiteLLM's, with signatures or formats of their own
-UNSUPPORTED = words(
+# LiteLLM's names; those that dialects.providers has are not looked at
+LITELLM_PROVIDERS = words(
     """
-    bedrock bedrock_mantle sagemaker sagemaker_chat sagemaker_nova vertex_ai vertex_ai_beta watsonx watsonx_text
-    oci replicate clarifai petals nlp_cloud triton predibase databricks snowflake cloudflare ragflow deepgram
-    elevenlabs assemblyai azure_speech aws_polly runwayml black_forest_labs fal_ai stability recraft topaz sap
-    gigachat maritalk anthropic_text github_copilot chatgpt a2a langgraph auto_router bytez reducto
+    a2a aiml ai21 ai21_chat aiohttp_openai amazon_nova anthropic_text anyscale assemblyai auto_router aws_polly
+    azure_ai azure_speech azure_text baseten bedrock bedrock_mantle black_forest_labs bytez chatgpt chutes clarifai
+    cloudflare codestral cohere cohere_chat cometapi compactifai dashscope databricks datarobot deepgram
+    docker_model_runner elevenlabs empower fal_ai featherless_ai friendliai galadriel gigachat github github_copilot
+    gradient_ai heroku huggingface hyperbolic inception infinity jina_ai lambda_ai langgraph lemonade litellm_proxy
+    manus maritalk meta_llama minimax modelscope morph nano-gpt nebius nlp_cloud novita nscale oci oobabooga
+    ovhcloud perplexity petals poe predibase publicai qwencloud ragflow recraft replicate reducto runwayml sagemaker
+    sagemaker_chat sagemaker_nova sap scaleway snowflake stability synthetic tencent text-completion-codestral
+    text-completion-openai topaz triton v0 vercel_ai_gateway vertex_ai vertex_ai_beta volcengine voyage wandb
+    watsonx watsonx_text xiaomi_mimo xinference zai
     """
 )
-# A name without a provider, as LiteLLM guesses it
-STARTS = {
-    "claude": "anthropic",
-    **dict.fromkeys(
-        ("gpt-", "chatgpt", "o1", "o3", "o4", "text-embedding-", "dall-e", "whisper", "tts-", "omni-moderation"),
-        "openai",
-    ),
-    "gemini": "gemini",
-    "command": "cohere_chat",
-    "mistral-": "mistral",
-    "deepseek-": "deepseek",
-    "grok-": "xai",
-    "*": "openai",
-}
 
 
-class Split(NamedTuple):
-    provider: str | None  # None = it cannot be told
-    model: str
+def resolve_provider(params: Value, values: dict[str, Any]) -> bool:
+    """Set provider and model in `values`, and api_key and api_base from the environment where the row has none.
 
-
-def split_model(model: str, api_base: str | None, provider: str | None = None) -> Split:
-    """The provider and what it is asked for. `provider` is custom_llm_provider.
-
-    >>> split_model("groq/llama-3.3-70b", None)
-    Split(provider='groq', model='llama-3.3-70b')
-    >>> split_model("my/own", "http://gpu:8000/v1").provider
-    'openai'
+    False = the row cannot serve, which was complained of.
     """
-    first, separator, rest = model.partition("/")
-    if provider is not None:
-        return Split(provider, rest if separator and first == provider and rest else model)
-    if separator and rest and is_provider(first):
-        return Split(first, rest)
-    if api_base is not None:
-        return Split("openai", model)
-    return Split(next((named for start, named in STARTS.items() if model.startswith(start)), None), model)
+    name, model = _named(params, values)
+    if name is None:
+        return False
+    values["provider"], values["model"] = name, model
+    row, environ = PROVIDERS[name], params.reading.environ
+    place = params.entry("model")
+    key = next((each for each in row.key_env if environ.get(each)), None)
+    if "api_key" not in values and params.entry("api_key").is_null:
+        if key is not None:
+            values["api_key"] = Secret(environ[key].strip())
+            if row.api_base is not None and "api_base" in values and row.needs_key:
+                params.entry("api_base").warn(f"there is no api_key: {key} of the environment is sent to this address")
+        elif row.needs_key and not ("api_base" in values and row.api_base is not None):
+            place.warn(f"has no api_key, and {_either(row.key_env)} is not set: the provider will refuse it")
+    if "api_base" not in values and params.entry("api_base").is_null and params.entry("base_url").is_null:
+        base = next((each for each in row.base_env if environ.get(each)), None)
+        if base is not None:
+            values["api_base"] = environ[base].strip()
+        elif row.api_base is None:
+            place.error(f"needs api_base, or {_either(row.base_env)} in the environment: {name} has no address")
+            return False
+    return True
 
 
-def is_provider(name: str) -> bool:
-    return name in KEY_VARIABLES or name in UNSUPPORTED
+def _named(params: Value, values: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Provider and model; the provider is None after a complaint."""
+    model: str = values["model"]
+    place, named = params.entry("model"), values.get("provider")
+    prefix, slash, rest = model.partition("/")
+    if named is None and slash and prefix not in PROVIDERS and "api_base" not in values:
+        named, model = prefix, rest
+    elif named is not None and slash and prefix == named:
+        model = rest
+    elif named is not None:
+        place = params.entry("custom_llm_provider")
+    if named is None:
+        return split_model(model, values.get("api_base"))
+    if named in PROVIDERS:
+        return named, model
+    if named in LITELLM_PROVIDERS:
+        place.warn(f"provider {named} is LiteLLM's and not supported by penstock yet: the row is left out")
+        return None, model
+    if "api_base" in values:
+        place.warn(f"provider {named} is not known: it is taken for one that speaks OpenAI's API")
+        return "openai", model
+    place.error("the provider is not known: write provider/model, or api_base", nearest(named, PROVIDERS))
+    return None, model
 
 
-def key_variable(provider: str, environ: Mapping[str, str]) -> str | None:
-    """The variable that holds the provider's key; None when none of them is set."""
-    return next((name for name in KEY_VARIABLES.get(provider, ()) if environ.get(name)), None)
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(names) or "no variable"

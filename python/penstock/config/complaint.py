@@ -25,8 +25,9 @@ class Complaint:
     line: int | None = None
 
     def __str__(self) -> str:
-        """`file:line: path: message, did you mean X?`, without the parts that are not known."""
+        """`file:line: path: message, did you mean X?`, without the parts that are not known. One printable line."""
         place = "" if self.file is None else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         path = f"{self.path[:PATH_CHARS]}: " if self.path else ""
         hint = "" if self.suggestion is None else f", did you mean {self.suggestion}?"
-        return f"{place}{path}{self.message}{hint}"
+        line = f"{place}{path}{self.message}{hint}"
+        return line if line.isprintable() else "".join(each if each.isprintable() else "?" for each in line)

@@ -121,15 +121,19 @@ def one_of(*names: str) -> Kind[str]:
 
 def url(value: Value) -> str:
     """http or https, with a host. No user and password: complaints and reprs show it."""
-    found = text(value)
+    return checked_url(text(value))
+
+
+def checked_url(found: str) -> str:
+    """The URL itself; Refused says what it must be."""
     scheme, separator, rest = found.partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
         raise Refused("must be a URL with http:// or https://")
     authority = rest.split("/", 1)[0].split("?", 1)[0]
     if "@" in authority:
         raise Refused("must be a URL without user and password: api_key or extra_headers hold credentials")
-    if not authority or any(each.isspace() for each in found):
-        raise Refused("must be a URL with a host, without blanks")
+    if not authority or not found.isascii() or not found.isprintable() or " " in found:
+        raise Refused("must be a URL with a host, in ASCII and without blanks")
     return found
 
 

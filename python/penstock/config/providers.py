@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from penstock.config.kinds import Refused, checked_url
 from penstock.config.known import words
 from penstock.config.value import Value, nearest
 from penstock.dialects.providers import PROVIDERS, split_model
@@ -53,7 +54,11 @@ def resolve_provider(params: Value, values: dict[str, Any]) -> bool:
     if "api_base" not in values and params.entry("api_base").is_null and params.entry("base_url").is_null:
         base = next((each for each in row.base_env if environ.get(each)), None)
         if base is not None:
-            values["api_base"] = environ[base].strip()
+            try:
+                values["api_base"] = checked_url(environ[base].strip())
+            except Refused as err:
+                place.error(f"environment variable {base}: {err.message}")
+                return False
         elif row.api_base is None:
             place.error(f"needs api_base, or {_either(row.base_env)} in the environment: {name} has no address")
             return False

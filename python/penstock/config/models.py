@@ -6,14 +6,33 @@ config.yaml; names follow LiteLLM's where they exist, units are added. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from penstock.secret import Secret
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class _Nothing(Mapping[str, Any]):
+    """An empty mapping that is hashable, as defaults of dataclasses must be (a mappingproxy is only since 3.12)."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +43,8 @@ class Price:
     output_token: float | None = None
     cached_input_token: float | None = None
     cache_write_token: float | None = None
+    above_tokens: int | None = None  # with more input tokens than this ...
+    above: Price | None = None  # ... this price holds for the whole request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +59,9 @@ class Deployment:
     api_key: Secret | None = None
     api_version: str | None = None  # Azure's query parameter
     organization: str | None = None  # OpenAI-Organization
-    headers: tuple[tuple[str, str], ...] = ()  # extra_headers
-    params: Mapping[str, Any] = NOTHING  # other litellm_params (temperature, ...): defaults under the caller's fields
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # extra_headers; may hold secrets
+    # other litellm_params (temperature, ...) and extra_body: defaults under the caller's fields
+    params: Mapping[str, Any] = field(default=NOTHING, repr=False)
     weight: float | None = None  # None = by rpm, then tpm, else 1
     order: int | None = None  # lower first; the next order only when all of the lower are down. None = last
     rpm: int | None = None
@@ -57,7 +79,7 @@ class Deployment:
     mode: str | None = None  # model_info.mode: "chat", "embedding", ...
     max_input_tokens: int | None = None
     price: Price = Price()
-    info: Mapping[str, Any] = NOTHING  # model_info, whole, for /model/info
+    info: Mapping[str, Any] = field(default=NOTHING, repr=False)  # model_info, whole, for /model/info
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +165,7 @@ class PassThrough:
 
     path: str
     target: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold secrets
     auth: bool = True
     forward_headers: bool = False
     include_subpath: bool = False
@@ -177,6 +199,8 @@ class JournalSettings:
     sqlite_path: str | None = None
     keep_text: bool = False  # False: messages and answers are redacted (turn_off_message_logging)
     queue_n: int = 10_000  # records waiting per sink; more are dropped and counted
+    prices_path: str | None = None  # LiteLLM's model_prices_and_context_window.json; None = the list that is bundled
+    callback_settings: Mapping[str, Any] = field(default=NOTHING, repr=False)  # by name of the callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,3 +213,4 @@ class Config:
     general: GeneralSettings = field(default_factory=GeneralSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     sources: tuple[str, ...] = ()  # files that were read, for the watcher
+    environment: Mapping[str, str] = field(default=NOTHING, repr=False)  # environment_variables: for the gateway to set

@@ -14,13 +14,16 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body
 from penstock.gateway.answer import forwarded
+from penstock.gateway.attempt import refusal_of
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
 from penstock.gateway.facts import read_facts
+from penstock.gateway.hooking import Hooked, failure_of_hook
 from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
 from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
+from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
 from penstock.routing.journey import Journey
 
@@ -35,7 +38,7 @@ JSON = ("content-type", "application/json")
 class Call:
     """What is known of one call on its way. Owner: the task that serves it."""
 
-    __slots__ = ("endpoint", "facts", "inbound", "journey", "key", "record", "setup", "started_s")
+    __slots__ = ("endpoint", "facts", "hooked", "inbound", "journey", "key", "record", "roll", "setup", "started_s")
 
     facts: CallFacts
     journey: Journey
@@ -45,6 +48,8 @@ class Call:
         self.setup = setup
         self.inbound = inbound
         self.endpoint = endpoint
+        self.roll = random
+        self.hooked: Hooked | None = None
         self.started_s = now_s()
         self.record = Record(
             id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
@@ -72,15 +77,17 @@ class Call:
     async def _answer(self) -> None:
         try:
             await self._read()
+            if self.setup.hooks:
+                self.hooked = await Hooked.begin(self)
             self._route()
         except Unauthorized as err:
             await self.refuse(Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
         except BodyTooLarge as err:
             await self.refuse(Failure(fault=Fault.BAD_REQUEST, status=413, message=str(err)))
         except BadRequest as err:
-            await self.refuse(
-                Failure(fault=Fault.BAD_REQUEST, status=err.status, message=err.message, param=err.param)
-            )
+            await self.refuse(refusal_of(err))
+        except (Refused, HookFailed) as err:
+            await self.refuse(failure_of_hook(err))
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
@@ -96,12 +103,14 @@ class Call:
             with_x=general.forward_client_headers,
             with_organization=general.forward_openai_org_id,
         )
-        read = read_facts(self.endpoint, body, headers)
+        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
         self.facts = read.facts
         record.received_bytes = len(body)
         record.model_asked = read.facts.model
         record.stream = read.facts.stream
         record.user = read.user
+        if setup.config.journal.keep_text:
+            record.request_text = body.decode("utf-8", "replace")
 
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
@@ -145,8 +154,3 @@ def _uncancel() -> None:
     task = asyncio.current_task()
     if task is not None and hasattr(task, "uncancel"):  # Python 3.11
         task.uncancel()
-
-
-def dice() -> float:
-    """One roll in [0, 1)."""
-    return random()

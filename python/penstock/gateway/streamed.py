@@ -13,10 +13,12 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.failures import error_event
 from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, served_by
+from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, refusal_of, served_by
 from penstock.gateway.clock import now_s
+from penstock.gateway.hooking import failure_of_hook
 from penstock.gateway.opening import Opened, open_stream
 from penstock.gateway.relay import Relay
+from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import error_of
 from penstock.routing.journey import GiveUp
 from penstock.sse import usage_of
@@ -34,8 +36,15 @@ STREAM = (
 
 async def serve_stream(call: Call) -> None:
     """Answer it."""
-    begun = await begin(call)
-    if begun is None:
+    if call.hooked is None:
+        begun = await begin(call)
+    else:
+        try:
+            begun = await call.hooked.beside(begin(call))
+        except (Refused, HookFailed) as err:
+            begun = failure_of_hook(err)
+    if isinstance(begun, Failure):
+        await call.refuse(begun)
         return
     trial, opened = begun
     record = call.record
@@ -60,22 +69,23 @@ async def serve_stream(call: Call) -> None:
         record.error = error_of(failure)
         await relay.give(error_event(call.endpoint.dialect, failure, request_id=record.id))
     await call.inbound.end()
+    if call.hooked is not None and failure is None:
+        await call.hooked.streamed(opened.tally.text(), model=opened.tally.model or "", deployment=trial.deployment.id)
 
 
-async def begin(call: Call) -> tuple[Try, Opened] | None:
-    """Attempts until one speaks; None when none did and the caller has been told why."""
+async def begin(call: Call) -> tuple[Try, Opened] | Failure:
+    """Attempts until one speaks, or the error that tells most."""
     journey = call.journey
     while True:
         step = journey.step(now_s(), call.roll())
         if isinstance(step, GiveUp):
-            await call.refuse(step.failure)
-            return None
+            return step.failure
         if step.wait_s:
             await asyncio.sleep(step.wait_s)
         try:
             came = await attempt_stream(call, step)
         except BadRequest as err:
-            came = call.refusal_of(err)
+            came = refusal_of(err)
         except BaseException:
             journey.dropped(step.deployment)
             raise
@@ -100,7 +110,7 @@ async def attempt_stream(call: Call, trial: Try) -> Opened | Failure:
             trial.clocks.as_tuple,
             trial.clocks.ttft_s,
             setup.config.router,
-            keep_text=setup.config.journal.keep_text or setup.config.router.rescue,
+            keep_text=setup.config.journal.keep_text or setup.config.router.rescue or bool(setup.hooks.post),
         )
     finally:
         end_attempt(call, attempt, came if isinstance(came, Failure) else None, 200)

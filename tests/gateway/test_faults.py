@@ -53,6 +53,8 @@ class Row:
 
 
 CUT = faults.cut(after_events=40)
+REFUSED = faults.status(400, "no prefill")
+TOO_LONG = faults.context_length()
 ROWS = (
     Row(1, "429-with-retry-after", faults.rate_limit(retry_after_s=1), times=1, requests=2),
     Row(2, "429-for-ever", faults.rate_limit(), serves="spare", requests=3),
@@ -64,14 +66,14 @@ ROWS = (
     Row(8, "cut", CUT, serves=None, error="cut", kinds=("stream",), requests=1),
     Row(8, "cut-whole", faults.cut(after_bytes=40), times=1, kinds=("whole",), requests=2),
     Row(9, "stall", faults.stall(after_events=40), serves=None, error="stall", kinds=("stream",), requests=1),
-    Row(10, "malformed-event", faults.malformed_event(30), serves=None, error="malformed", kinds=("stream",), requests=1),
+    Row(10, "malformed-event", faults.malformed_event(30), serves=None, error="malformed", kinds=("stream",)),
     Row(10, "malformed-first", faults.malformed_event(0), times=1, kinds=("stream",), requests=2),
     Row(11, "without-done", faults.without_done(), kinds=("stream",), requests=1),
-    Row(12, "context-window", faults.context_length(), serves=None, error="context_length_exceeded", status=400, requests=1),
-    Row(12, "context-window-fallback", faults.context_length(), serves="spare", context_fallback=True, requests=1),
+    Row(12, "context-window", TOO_LONG, serves=None, error="context_length_exceeded", status=400, requests=1),
+    Row(12, "context-window-fallback", TOO_LONG, serves="spare", context_fallback=True, requests=1),
     Row(13, "content-filter", faults.content_filter(), serves=None, error="content", status=400, requests=1),
-    Row(14, "cut-and-refused", CUT, serves=None, error="cut", kinds=("stream",), spare_fault=faults.status(400, "no prefill")),
-    Row(14, "503-and-refused", faults.server_error(503), serves=None, status=400, error="no prefill", spare_fault=faults.status(400, "no prefill")),
+    Row(14, "cut-and-refused", CUT, serves=None, error="cut", kinds=("stream",), spare_fault=REFUSED),
+    Row(14, "503-and-refused", faults.server_error(503), serves=None, status=503, spare_fault=REFUSED),
     Row(16, "503-then-spare", faults.server_error(503), serves="spare", requests=3),
     Row(17, "error-event", faults.error_event(), serves=None, error="", kinds=("stream",)),
 )

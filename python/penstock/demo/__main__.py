@@ -1,7 +1,7 @@
 """`make run`: a gateway on a free port, one answer streamed through it, and the lines to try it yourself.
 
-With OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment the gateway leads to that provider; without, to a scripted one
-with TLS and HTTP/2 in this process. It serves until Ctrl-C; without a terminal it ends after the answer.
+With OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment the gateway leads to that provider; without, to a scripted
+one with TLS and HTTP/2 in this process. It serves until Ctrl-C; without a terminal it ends after the answer.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ async def ask(transport: Transport, url: str, key: str) -> bool:
                 token = "".join(one["delta"].get("content") or "" for one in json.loads(event.data)["choices"])
                 first_s = first_s or (time.monotonic() - began_s if token else None)
                 print(token, end="", flush=True)
-    print(f"\n  [first token {(first_s or 0) * 1000:.1f} ms, total {(time.monotonic() - began_s) * 1000:.0f} ms, {served}]")
+    total_s = time.monotonic() - began_s
+    print(f"\n  [first token {(first_s or 0) * 1000:.1f} ms, total {total_s * 1000:.0f} ms, {served}]")
     return is_done
 
 

@@ -127,7 +127,9 @@ class Admin:
             "deployments": len(setup.config.deployments),
             "cooling_down": down,
             "http2": setup.config.upstream.http2,
-            "transport": {name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")},
+            "transport": {
+                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
+            },
             "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)

@@ -48,7 +48,7 @@ def end_attempt(call: Call, attempt: Attempt, failure: Failure | None, status: i
     attempt.status = status
 
 
-def served_by(call: Call, trial: Try, response: Response) -> None:
+def served_by(call: Call, trial: Try) -> None:
     """Note in the record who answers."""
     record, deployment = call.record, trial.deployment
     record.group = deployment.group
@@ -62,8 +62,7 @@ def account(call: Call, trial: Try, usage: Usage | None) -> None:
     """Tokens and what they cost."""
     record = call.record
     record.usage = usage
-    if usage is not None:
-        record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
+    record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
 
 
 def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str, str]]:

@@ -38,10 +38,22 @@ JSON = ("content-type", "application/json")
 class Call:
     """What is known of one call on its way. Owner: the task that serves it."""
 
-    __slots__ = ("endpoint", "facts", "hooked", "inbound", "journey", "key", "record", "roll", "setup", "started_s")
+    __slots__ = (
+        "endpoint",
+        "facts",
+        "has_journey",
+        "hooked",
+        "inbound",
+        "journey",
+        "key",
+        "record",
+        "roll",
+        "setup",
+        "started_s",
+    )
 
     facts: CallFacts
-    journey: Journey
+    journey: Journey  # with has_journey
     key: Key
 
     def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
@@ -49,11 +61,10 @@ class Call:
         self.inbound = inbound
         self.endpoint = endpoint
         self.roll = random
+        self.has_journey = False
         self.hooked: Hooked | None = None
         self.started_s = now_s()
-        self.record = Record(
-            id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
-        )
+        self.record = Record(id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value)
 
     def __repr__(self) -> str:
         return f"<Call {self.record.id} {self.endpoint.name}>"
@@ -71,6 +82,9 @@ class Call:
                 raise
             _uncancel()
         finally:
+            if self.has_journey:
+                self.journey.close(now_s())
+                record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 
@@ -117,7 +131,9 @@ class Call:
         model = self.facts.model
         group = self.setup.routes.group(model)
         if group is None:
-            raise BadRequest(f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404)
+            raise BadRequest(
+                f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404
+            )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
         retries = self.inbound.header("x-stainless-retry-count")
@@ -126,8 +142,9 @@ class Call:
             self.setup.health,
             stream=self.facts.stream,
             now_s=now_s(),
-            sdk_retries_n=int(retries) if retries and retries.isdecimal() else 0,
+            sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
         )
+        self.has_journey = True
 
     # -- answers that both kinds share --
 
@@ -141,13 +158,9 @@ class Call:
         headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
-        headers.append(("x-should-retry", self._should_retry(failure)))
+        headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))
         record.sent_bytes = len(body)
         await self.inbound.respond(status, headers, body)
-
-    def _should_retry(self, failure: Failure) -> str:
-        """What the SDK shall do: the gateway has tried what there was to try, so no, but for limits that pass."""
-        return "true" if failure.fault is Fault.RATE_LIMIT and failure.retry_after_s is not None else "false"
 
 
 def _uncancel() -> None:

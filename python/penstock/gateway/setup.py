@@ -46,7 +46,18 @@ class Place:
 class Setup:
     """Owner: the Gateway. Immutable but for the state inside of health, transport and journal."""
 
-    __slots__ = ("_places", "auth", "config", "health", "hooks", "journal", "prices", "routes", "transport")
+    __slots__ = (
+        "_places",
+        "auth",
+        "config",
+        "health",
+        "hooks",
+        "journal",
+        "keeps_text",
+        "prices",
+        "routes",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -65,6 +76,7 @@ class Setup:
         self.routes = Routes(config)
         self.auth = Auth(config.general.keys)
         self.hooks = hooks
+        self.keeps_text = config.journal.keep_text or config.router.rescue or bool(hooks.post)
         self.prices = prices
         self._places: dict[tuple[str, str], Place] = {}
 

@@ -50,7 +50,7 @@ FIELDS = (
     Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
     Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
     Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("a number of fallbacks", most=100)),
+    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
     Field("allowed_fails", "router.allowed_fails", FAILS),
     Field("ssl_verify", "upstream.ssl_verify", flag_or_path),
     Field("ssl_certificate", "upstream.ssl_certificate", text),

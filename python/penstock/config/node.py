@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 NODES_MOST = 200_000  # of a document, aliases expanded
 DEPTH_MOST = 64
+WHOLE_MOST = 2**63  # larger ones are text: they may have more digits than Python prints
 
 Scalar = str | int | float | bool | None
 
@@ -52,6 +53,8 @@ def node_of(value: object, depth: int = 0) -> Node:
     """The node of a Python value as a YAML or JSON reader makes it. DocumentError for too much."""
     if depth > DEPTH_MOST:
         raise DocumentError(f"is nested more than {DEPTH_MOST} deep")
+    if isinstance(value, int) and not -WHOLE_MOST < value < WHOLE_MOST:
+        return Node(hex(value))
     if value is None or isinstance(value, str | bool | int | float):
         return Node(value)
     if isinstance(value, Mapping):

@@ -41,8 +41,8 @@ POLICY = {
     "ContentPolicyViolationError": "content_policy",
     "InternalServerError": "internal_server",
 }
-RETRIES = whole("a number of retries", most=100)
-FAILS = whole("a number of failures in a minute")
+RETRIES = whole("retries", most=100)
+FAILS = whole("failures in a minute")
 
 
 def policy(ending: str, count: Kind[int]) -> Kind[RetryPolicy]:
@@ -100,7 +100,7 @@ FIELDS = (
     Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
     Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
     Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("a number of fallbacks", most=100)),
+    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
     Field("retry_policy", "router.retry_policy", policy("Retries", RETRIES)),
     Field("model_group_retry_policy", "router.group_retry_policy", policies),
     Field("allowed_fails", "router.allowed_fails", FAILS),
@@ -109,7 +109,7 @@ FIELDS = (
     Field("disable_cooldowns", "router.disable_cooldowns", flag),
     Field("model_group_alias", "router.named", aliases),
     Field("enable_pre_call_checks", "router.pre_call_checks", flag),
-    Field("default_max_parallel_requests", "rows.max_parallel", whole("a number of requests", least=1)),
+    Field("default_max_parallel_requests", "rows.max_parallel", whole("requests", least=1)),
 )
 STRATEGY_ARGS = (
     Field("ttl", "ttl", seconds),

@@ -97,8 +97,7 @@ class Prometheus(Sink):
         if record.fallbacks_n and record.attempts:
             self._count_fallback(record)
         self._count_times(record)
-        if record.usage is not None or record.cost_usd is not None:
-            self._count_tokens(record)
+        self._count_tokens(record)
         families.upstream_bytes.child("sent", provider).inc(record.upstream_sent_bytes)
         families.upstream_bytes.child("received", provider).inc(record.upstream_received_bytes)
 
@@ -132,6 +131,8 @@ class Prometheus(Sink):
             record.deployment or "",
             record.provider or "",
         )
+        if record.outcome == "complete":
+            families.answers.child(*labels).inc()
         if record.cost_usd:
             families.spend.child(*labels).inc(record.cost_usd)
         usage = record.usage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, multiprocess
 
-from penstock.journal.litellm_names import exception_class
+from penstock.journal.litellm_names import exception_label
 from penstock.journal.record import Attempt, Record
 from penstock.journal.sinks.prometheus_families import Families
 from penstock.journal.sinks.sink import Sink
@@ -89,7 +89,7 @@ class Prometheus(Sink):
         families.requests.child(record.outcome, record.dialect, "true" if record.stream else "false").inc()
         families.total_requests.child(key, asked, str(record.status), record.endpoint, deployment, provider).inc()
         if record.outcome != "complete":
-            name = exception_class(error.fault if error else None)
+            name = exception_label(error.fault if error else None, provider)
             labels = (key, asked, str(record.status), name, record.endpoint, deployment, provider)
             families.failed_requests.child(*labels).inc()
         for attempt in record.attempts:
@@ -168,7 +168,7 @@ class Prometheus(Sink):
             families.deployment_success.child(*labels).inc()
         elif attempt.fault != "cancelled":
             status = str(attempt.status or "")
-            families.deployment_failure.child(*labels, status, exception_class(attempt.fault)).inc()
+            families.deployment_failure.child(*labels, status, exception_label(attempt.fault, attempt.provider)).inc()
 
     def _count_fallback(self, record: Record) -> None:
         first = record.attempts[0]
@@ -178,7 +178,7 @@ class Prometheus(Sink):
             record.attempts[-1].group,
             record.key_name or "",
             str(first.status or ""),
-            exception_class(first.fault),
+            exception_label(first.fault, first.provider),
         ).inc()
 
     def _count_lanes(self) -> None:

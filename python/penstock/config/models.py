@@ -59,8 +59,9 @@ class Deployment:
     api_key: Secret | None = None
     api_version: str | None = None  # Azure's query parameter
     organization: str | None = None  # OpenAI-Organization
-    headers: tuple[tuple[str, str], ...] = ()  # extra_headers
-    params: Mapping[str, Any] = NOTHING  # other litellm_params (temperature, ...): defaults under the caller's fields
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # extra_headers; may hold secrets
+    # other litellm_params (temperature, ...) and extra_body: defaults under the caller's fields
+    params: Mapping[str, Any] = field(default=NOTHING, repr=False)
     weight: float | None = None  # None = by rpm, then tpm, else 1
     order: int | None = None  # lower first; the next order only when all of the lower are down. None = last
     rpm: int | None = None
@@ -78,7 +79,7 @@ class Deployment:
     mode: str | None = None  # model_info.mode: "chat", "embedding", ...
     max_input_tokens: int | None = None
     price: Price = Price()
-    info: Mapping[str, Any] = NOTHING  # model_info, whole, for /model/info
+    info: Mapping[str, Any] = field(default=NOTHING, repr=False)  # model_info, whole, for /model/info
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ class PassThrough:
 
     path: str
     target: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold secrets
     auth: bool = True
     forward_headers: bool = False
     include_subpath: bool = False
@@ -199,6 +200,7 @@ class JournalSettings:
     keep_text: bool = False  # False: messages and answers are redacted (turn_off_message_logging)
     queue_n: int = 10_000  # records waiting per sink; more are dropped and counted
     prices_path: str | None = None  # LiteLLM's model_prices_and_context_window.json; None = the list that is bundled
+    callback_settings: Mapping[str, Any] = field(default=NOTHING, repr=False)  # by name of the callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,3 +213,4 @@ class Config:
     general: GeneralSettings = field(default_factory=GeneralSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     sources: tuple[str, ...] = ()  # files that were read, for the watcher
+    environment: Mapping[str, str] = field(default=NOTHING, repr=False)  # environment_variables: for the gateway to set

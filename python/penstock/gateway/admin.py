@@ -1,0 +1,179 @@
+"""What is not a call to a model: models, health, metrics. Small answers, made when asked for.
+
+LiteLLM's paths and shapes where there are such; what is not known is a 404 in the caller's dialect. Liveness and
+readiness need no key, as probes have none; `/health`, which makes real calls, and `/health/drain` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import penstock
+from penstock.dialects.dialect import Dialect
+from penstock.dialects.failure import Failure, Fault
+from penstock.dialects.failures import error_body
+from penstock.gateway.auth import Unauthorized, may_use
+from penstock.gateway.checkup import checkup
+from penstock.gateway.clock import now_s
+from penstock.gateway.inbound import Inbound
+from penstock.journal.record import new_id
+
+if TYPE_CHECKING:
+    from penstock.config.models import Key
+    from penstock.gateway.app import Gateway
+
+PLAIN = ("content-type", "application/json")
+CREATED_S = 1677610602  # what LiteLLM answers as the birth of every model
+Handler = Callable[[Inbound], Awaitable[None]]
+
+
+class Admin:
+    """The paths around the calls. Owner: the Gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._paths: dict[str, Handler] = {
+            "/models": self._models,
+            "/model/info": self._model_info,
+            "/health/liveliness": self._alive,
+            "/health/liveness": self._alive,
+            "/health/readiness": self._ready,
+            "/health/drain": self._drain,
+            "/health": self._health,
+            "/metrics": self._metrics,
+            "/": self._root,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Admin {len(self._paths)} paths>"
+
+    async def serve(self, inbound: Inbound) -> None:
+        path = inbound.path.rstrip("/") or "/"
+        bare = path[3:] if path.startswith("/v1/") else path
+        handler = self._paths.get(bare)
+        try:
+            if handler is not None and (inbound.method in ("GET", "HEAD") or bare == "/health/drain"):
+                await handler(inbound)
+            elif bare.startswith("/models/") and inbound.method == "GET":
+                await self._model(inbound, bare[len("/models/") :])
+            else:
+                text = f"{inbound.method} {inbound.path} is not served here"
+                await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+        except Unauthorized as err:
+            await _refuse(inbound, Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
+
+    # -- models --
+
+    def _names(self, key: Key) -> list[str]:
+        return [name for name in self._gateway.setup.routes.names() if may_use(key, name)]
+
+    async def _models(self, inbound: Inbound) -> None:
+        names = self._names(self._gateway.setup.auth.check(inbound))
+        if inbound.header("anthropic-version") is not None:
+            data = [_anthropic_model(name) for name in names]
+            ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+            await _json(inbound, 200, {"data": data, "has_more": False, **ends})
+        else:
+            await _json(inbound, 200, {"data": [_openai_model(name) for name in names], "object": "list"})
+
+    async def _model(self, inbound: Inbound, name: str) -> None:
+        key = self._gateway.setup.auth.check(inbound)
+        if self._gateway.setup.routes.group(name) is None or not may_use(key, name):
+            text = f"the model {name!r} does not exist here; GET /v1/models lists them"
+            await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text, param="model"))
+            return
+        is_anthropic = inbound.header("anthropic-version") is not None
+        await _json(inbound, 200, _anthropic_model(name) if is_anthropic else _openai_model(name))
+
+    async def _model_info(self, inbound: Inbound) -> None:
+        setup = self._gateway.setup
+        key = setup.auth.check(inbound)
+        data = [
+            {
+                "model_name": each.group,
+                "litellm_params": {
+                    "model": f"{each.provider}/{each.model}",
+                    "api_base": setup.place(each).api_base,
+                    "rpm": each.rpm,
+                    "tpm": each.tpm,
+                    "weight": each.weight,
+                    "order": each.order,
+                },
+                "model_info": {**each.info, "id": each.id, "mode": each.mode, "provider": each.provider},
+            }
+            for each in setup.config.deployments
+            if may_use(key, each.group)
+        ]
+        await _json(inbound, 200, {"data": data})
+
+    # -- health --
+
+    async def _alive(self, inbound: Inbound) -> None:
+        await _json(inbound, 200, "I'm alive!")
+
+    async def _ready(self, inbound: Inbound) -> None:
+        gateway = self._gateway
+        setup = gateway.setup
+        stats = setup.transport.stats()
+        down = sorted(setup.health.cooling(now_s()))
+        body = {
+            "status": "draining" if gateway.is_draining else "healthy",
+            "version": penstock.__version__,
+            "in_flight": gateway.running_n,
+            "deployments": len(setup.config.deployments),
+            "cooling_down": down,
+            "http2": setup.config.upstream.http2,
+            "transport": {name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")},
+            "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
+        }
+        await _json(inbound, 503 if gateway.is_draining else 200, body)
+
+    async def _health(self, inbound: Inbound) -> None:
+        """Real calls to every deployment, as LiteLLM's /health makes them."""
+        self._gateway.setup.auth.check(inbound)
+        await inbound.body(0)
+        inbound.watch()
+        await _json(inbound, 200, await checkup(self._gateway.setup))
+
+    async def _drain(self, inbound: Inbound) -> None:
+        self._gateway.setup.auth.check(inbound)
+        self._gateway.drain()
+        await _json(inbound, 200, {"status": "draining", "in_flight": self._gateway.running_n - 1})
+
+    async def _metrics(self, inbound: Inbound) -> None:
+        for sink in self._gateway.setup.journal.sinks:
+            if sink.name == "prometheus":
+                from penstock.journal.sinks.prometheus import CONTENT_TYPE, Prometheus  # loaded already
+
+                assert isinstance(sink, Prometheus)
+                sink.set_in_flight(self._gateway.running_n - 1)
+                body = await asyncio.to_thread(sink.render)
+                await inbound.respond(200, [("content-type", CONTENT_TYPE)], body)
+                return
+        text = "metrics are off: put callbacks: [prometheus] into litellm_settings"
+        await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+
+    async def _root(self, inbound: Inbound) -> None:
+        await _json(inbound, 200, {"name": "penstock", "version": penstock.__version__, "models": "/v1/models"})
+
+
+def _openai_model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": CREATED_S, "owned_by": "penstock"}
+
+
+def _anthropic_model(name: str) -> dict[str, Any]:
+    return {"type": "model", "id": name, "display_name": name, "created_at": "2023-02-28T18:56:42Z"}
+
+
+async def _json(inbound: Inbound, status: int, value: object) -> None:
+    await inbound.respond(status, [PLAIN], msgspec.json.encode(value))
+
+
+async def _refuse(inbound: Inbound, failure: Failure) -> None:
+    dialect = Dialect.MESSAGES if inbound.header("anthropic-version") is not None else Dialect.CHAT
+    status, body = error_body(dialect, failure, request_id=new_id())
+    await inbound.respond(status, [PLAIN], body)

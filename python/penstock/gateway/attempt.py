@@ -1,0 +1,92 @@
+"""One attempt for the record, and what an answer says about how it came to be: both are made from a Try and a clock.
+
+The record's attempts and the `x-litellm-*` headers are the same facts, once for the owner and once for the caller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import penstock
+from penstock.dialects.call import BadRequest
+from penstock.dialects.failure import Failure, Fault
+from penstock.gateway.answer import relayed
+from penstock.gateway.clock import now_s
+from penstock.journal.price import cost
+from penstock.journal.record import Attempt
+from penstock.sse.usage import Usage
+
+if TYPE_CHECKING:
+    from penstock.gateway.call import Call
+    from penstock.response import Response
+    from penstock.routing.journey import Try
+
+VERSION = ("x-litellm-version", penstock.__version__)
+
+
+def begin_attempt(call: Call, trial: Try) -> Attempt:
+    """Put an attempt that starts now into the record."""
+    deployment = trial.deployment
+    attempt = Attempt(
+        deployment=deployment.id,
+        group=deployment.group,
+        provider=deployment.provider,
+        started_ms=(now_s() - call.started_s) * 1000,
+        waited_ms=trial.wait_s * 1000,
+        is_hedge=trial.is_hedge,
+    )
+    call.record.attempts.append(attempt)
+    return attempt
+
+
+def end_attempt(call: Call, attempt: Attempt, failure: Failure | None, status: int | None = None) -> None:
+    """It is over, now."""
+    attempt.ended_ms = (now_s() - call.started_s) * 1000
+    if failure is not None:
+        attempt.fault = failure.fault.value
+        status = failure.status
+    attempt.status = status
+
+
+def served_by(call: Call, trial: Try, response: Response) -> None:
+    """Note in the record who answers."""
+    record, deployment = call.record, trial.deployment
+    record.group = deployment.group
+    record.deployment = deployment.id
+    record.provider = deployment.provider
+    record.api_host = call.setup.place(deployment).api_host
+    record.status = 200
+
+
+def account(call: Call, trial: Try, usage: Usage | None) -> None:
+    """Tokens and what they cost."""
+    record = call.record
+    record.usage = usage
+    if usage is not None:
+        record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
+
+
+def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str, str]]:
+    """Headers of an answer that a provider gave: ours, LiteLLM's names for them, and the provider's limits."""
+    record, journey, deployment = call.record, call.journey, trial.deployment
+    headers = relayed(response.exchange.headers)
+    ms = (now_s() - call.started_s) * 1000
+    headers += (
+        ("x-litellm-call-id", record.id),
+        ("x-litellm-model-id", deployment.id),
+        ("x-litellm-model-group", deployment.group),
+        ("x-litellm-model-api-base", call.setup.place(deployment).api_base),
+        VERSION,
+        ("x-litellm-response-duration-ms", f"{ms:.3f}"),
+        ("x-litellm-attempted-retries", str(journey.retries_n)),
+        ("x-litellm-attempted-fallbacks", str(journey.fallbacks_n)),
+    )
+    if not any(name == "x-request-id" for name, _ in headers):
+        headers.append(("x-request-id", record.id))
+    return headers
+
+
+def refusal_of(err: BadRequest) -> Failure:
+    """What the caller is told of its own mistake."""
+    fault = Fault.NOT_FOUND if err.status == 404 else Fault.BAD_REQUEST
+    return Failure(fault=fault, status=err.status, message=err.message, param=err.param)

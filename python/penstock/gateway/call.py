@@ -1,0 +1,156 @@
+"""One call to a model: from the caller's request to its answer, over as many attempts as its journey allows.
+
+`serve()` is the whole life: key, body, journey, attempts, answer, record. Whatever happens, exactly one record goes
+to the journal and every attempt is given back to the health state. Thread: the event loop, one task per call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import random
+from typing import TYPE_CHECKING
+
+from penstock.dialects.call import BadRequest
+from penstock.dialects.failure import Failure, Fault
+from penstock.dialects.failures import error_body
+from penstock.gateway.answer import forwarded
+from penstock.gateway.attempt import refusal_of
+from penstock.gateway.auth import Unauthorized, may_use
+from penstock.gateway.clock import now_s, wall_s
+from penstock.gateway.endpoints import Endpoint
+from penstock.gateway.facts import read_facts
+from penstock.gateway.hooking import Hooked, failure_of_hook
+from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.streamed import serve_stream
+from penstock.gateway.whole import serve_whole
+from penstock.hooks import HookFailed, Refused
+from penstock.journal.record import Record, error_of, new_id
+from penstock.routing.journey import Journey
+
+if TYPE_CHECKING:
+    from penstock.config.models import Key
+    from penstock.dialects.call import CallFacts
+    from penstock.gateway.setup import Setup
+
+JSON = ("content-type", "application/json")
+
+
+class Call:
+    """What is known of one call on its way. Owner: the task that serves it."""
+
+    __slots__ = ("endpoint", "facts", "hooked", "inbound", "journey", "key", "record", "roll", "setup", "started_s")
+
+    facts: CallFacts
+    journey: Journey
+    key: Key
+
+    def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
+        self.setup = setup
+        self.inbound = inbound
+        self.endpoint = endpoint
+        self.roll = random
+        self.hooked: Hooked | None = None
+        self.started_s = now_s()
+        self.record = Record(
+            id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
+        )
+
+    def __repr__(self) -> str:
+        return f"<Call {self.record.id} {self.endpoint.name}>"
+
+    async def serve(self) -> None:
+        """Answer it. Raises CancelledError only when the server stops."""
+        record = self.record
+        try:
+            await self._answer()
+        except CallerGone:
+            record.outcome = "cancelled"
+        except asyncio.CancelledError:
+            record.outcome = "cancelled"
+            if not self.inbound.is_gone:
+                raise
+            _uncancel()
+        finally:
+            record.close((now_s() - self.started_s) * 1000)
+            self.setup.journal.put(record)
+
+    async def _answer(self) -> None:
+        try:
+            await self._read()
+            if self.setup.hooks:
+                self.hooked = await Hooked.begin(self)
+            self._route()
+        except Unauthorized as err:
+            await self.refuse(Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
+        except BodyTooLarge as err:
+            await self.refuse(Failure(fault=Fault.BAD_REQUEST, status=413, message=str(err)))
+        except BadRequest as err:
+            await self.refuse(refusal_of(err))
+        except (Refused, HookFailed) as err:
+            await self.refuse(failure_of_hook(err))
+        else:
+            await (serve_stream if self.facts.stream else serve_whole)(self)
+
+    async def _read(self) -> None:
+        setup, inbound, record = self.setup, self.inbound, self.record
+        self.key = setup.auth.check(inbound)
+        record.key_name = self.key.name
+        general = setup.config.general
+        body = await inbound.body(general.max_request_bytes)
+        inbound.watch()
+        headers = forwarded(
+            inbound.headers(),
+            with_x=general.forward_client_headers,
+            with_organization=general.forward_openai_org_id,
+        )
+        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
+        self.facts = read.facts
+        record.received_bytes = len(body)
+        record.model_asked = read.facts.model
+        record.stream = read.facts.stream
+        record.user = read.user
+        if setup.config.journal.keep_text:
+            record.request_text = body.decode("utf-8", "replace")
+
+    def _route(self) -> None:
+        """The journey; BadRequest (404, 403) when there is none for this model."""
+        model = self.facts.model
+        group = self.setup.routes.group(model)
+        if group is None:
+            raise BadRequest(f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404)
+        if not may_use(self.key, group.name) and not may_use(self.key, model):
+            raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
+        retries = self.inbound.header("x-stainless-retry-count")
+        self.journey = self.setup.routes.journey(
+            group,
+            self.setup.health,
+            stream=self.facts.stream,
+            now_s=now_s(),
+            sdk_retries_n=int(retries) if retries and retries.isdecimal() else 0,
+        )
+
+    # -- answers that both kinds share --
+
+    async def refuse(self, failure: Failure) -> None:
+        """The answer to a call that failed as a whole, in the caller's dialect."""
+        record = self.record
+        status, body = error_body(self.endpoint.dialect, failure, request_id=record.id)
+        record.outcome = "refused" if not record.attempts else "failed"
+        record.status = status
+        record.error = error_of(failure)
+        headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
+        if failure.retry_after_s is not None:
+            headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
+        headers.append(("x-should-retry", self._should_retry(failure)))
+        record.sent_bytes = len(body)
+        await self.inbound.respond(status, headers, body)
+
+    def _should_retry(self, failure: Failure) -> str:
+        """What the SDK shall do: the gateway has tried what there was to try, so no, but for limits that pass."""
+        return "true" if failure.fault is Fault.RATE_LIMIT and failure.retry_after_s is not None else "false"
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None and hasattr(task, "uncancel"):  # Python 3.11
+        task.uncancel()

@@ -1,0 +1,110 @@
+"""`penstock serve`: the gateway on Granian, with LiteLLM's options.
+
+The configuration is checked before anything starts; each worker process then builds its own Gateway from it. SIGHUP to
+the main process reloads it in every worker, SIGTERM ends: no new connections, running streams go on to their end, at
+most GRACEFUL_SHUTDOWN_TIMEOUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.config.load import load
+from penstock.config.report import report
+
+if TYPE_CHECKING:
+    from penstock.config.models import Config
+    from penstock.gateway.app import Gateway
+
+log = logging.getLogger("penstock.gateway")
+CONFIG_VARIABLE = "PENSTOCK_CONFIG"
+CONNECTIONS = 16384  # of one worker at a time; more wait in the backlog
+IGNORED = ("run_gunicorn", "run_hypercorn", "detailed_debug", "use_queue", "telemetry")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """LiteLLM's spellings, with `-` for `_` too."""
+
+    def add(*names: str, **settings: object) -> None:
+        spelled = [each for name in names for each in dict.fromkeys((name, name.replace("_", "-")))]
+        parser.add_argument(*spelled, **settings)  # type: ignore[arg-type]
+
+    env = os.environ
+    add("--config", "-c", metavar="FILE", default=env.get("CONFIG_FILE_PATH"), help="config.yaml, as LiteLLM reads it")
+    add("--model", "-m", metavar="MODEL", help="without a file: serve this one model, provider/name")
+    add("--api_base", metavar="URL", help="with --model: its address")
+    add("--host", default=env.get("HOST", "0.0.0.0"))
+    add("--port", type=int, default=int(env.get("PORT", "4000")))
+    add("--num_workers", type=int, default=int(env.get("NUM_WORKERS", "1")), help="processes")
+    add("--granian_threads", type=int, default=1, help="threads of the server in each process")
+    add("--ssl_certfile_path", type=Path, metavar="FILE", default=None)
+    add("--ssl_keyfile_path", type=Path, metavar="FILE", default=None)
+    add("--keepalive_timeout", type=float, metavar="S", default=None, help="seconds an idle caller's connection is kept")
+    add("--log_level", default=env.get("LITELLM_LOG", "info").lower(), choices=("debug", "info", "warning", "error"))
+    add("--access_log", action="store_true", help="a line for each request")
+    add("--run_granian", action="store_true", help="accepted; it is what runs anyway")
+    for name in IGNORED:
+        add(f"--{name}", nargs="?", const=True, help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal. 2 = it could not start, with the reason on stderr."""
+    for name in IGNORED:
+        if getattr(options, name, None):
+            print(f"--{name} has no meaning here and is ignored", file=sys.stderr)
+    if (options.ssl_certfile_path is None) != (options.ssl_keyfile_path is None):
+        print("give both --ssl_certfile_path and --ssl_keyfile_path, or none", file=sys.stderr)
+        return 2
+    if options.config is None and options.model is None:
+        print("give --config FILE, or --model provider/name for a single model", file=sys.stderr)
+        return 2
+    if options.config is not None:
+        loaded = load(options.config)
+        if loaded.complaints:
+            print(report(loaded), file=sys.stderr)
+        if loaded.config is None:
+            return 2
+        os.environ[CONFIG_VARIABLE] = os.path.abspath(options.config)
+    else:
+        os.environ.pop(CONFIG_VARIABLE, None)
+        os.environ["PENSTOCK_MODEL"] = options.model
+        os.environ["PENSTOCK_API_BASE"] = options.api_base or ""
+        single_model()
+    from penstock.gateway.granian_server import serve  # a server is needed by nothing else of this package
+
+    serve(options, connections=CONNECTIONS)
+    return 0
+
+
+def single_model() -> Config:
+    """The configuration of `--model`. SystemExit with what is wrong with it."""
+    from penstock.config.load import loads
+
+    params = {"model": os.environ["PENSTOCK_MODEL"]}
+    if base := os.environ.get("PENSTOCK_API_BASE"):
+        params["api_base"] = base
+    name = params["model"].partition("/")[2] or params["model"]
+    loaded = loads({"model_list": [{"model_name": name, "litellm_params": params}]})
+    if loaded.config is None:
+        print(report(loaded), file=sys.stderr)
+        raise SystemExit(2)
+    return loaded.config
+
+
+def worker() -> Gateway:
+    """The application of one worker process; Granian calls it there."""
+    from penstock.gateway.app import Gateway
+
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path is None:
+        return Gateway(single_model())
+    loaded = load(path)
+    if loaded.config is None:  # it has become bad since the main process read it
+        print(report(loaded), file=sys.stderr)
+        raise SystemExit(2)
+    return Gateway(loaded.config, config_path=path)

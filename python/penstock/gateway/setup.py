@@ -1,0 +1,103 @@
+"""Everything that follows from one configuration, as one value: a request uses the one it began with to its end.
+
+A reload makes a new Setup and puts it in the place of the old one in a single assignment. What did not change goes
+over: the transport with its connections, the journal with its queues, and the health of deployments, which is kept by
+their ids.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from penstock.client import Transport
+from penstock.config.models import Config, Deployment
+from penstock.dialects.providers import address_of
+from penstock.gateway.auth import Auth
+from penstock.gateway.upstream import transport_of
+from penstock.hooks import Chain
+from penstock.journal.journal import Journal
+from penstock.journal.price import PriceTable, load
+from penstock.journal.redact import base, host
+from penstock.journal.reference import resolve
+from penstock.journal.sinks import sinks_of
+from penstock.routing.health import Health
+from penstock.routing.routes import Routes
+
+log = logging.getLogger("penstock.gateway")
+PLACES_N = 4096  # of deployments whose models are filled from patterns, callers choose: bounded
+
+
+class Place:
+    """What is said of a deployment in headers and records, made once."""
+
+    __slots__ = ("api_base", "api_host", "price")
+
+    def __init__(self, deployment: Deployment, prices: PriceTable) -> None:
+        address = address_of(deployment)
+        self.api_base = base(address)
+        self.api_host = host(address)
+        self.price = prices.of(deployment)
+
+    def __repr__(self) -> str:
+        return f"<Place {self.api_base}>"
+
+
+class Setup:
+    """Owner: the Gateway. Immutable but for the state inside of health, transport and journal."""
+
+    __slots__ = ("_places", "auth", "config", "health", "hooks", "journal", "prices", "routes", "transport")
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        transport: Transport,
+        journal: Journal,
+        health: Health,
+        prices: PriceTable,
+        hooks: Chain,
+    ) -> None:
+        self.config = config
+        self.transport = transport
+        self.journal = journal
+        self.health = health
+        self.routes = Routes(config)
+        self.auth = Auth(config.general.keys)
+        self.hooks = hooks
+        self.prices = prices
+        self._places: dict[tuple[str, str], Place] = {}
+
+    def __repr__(self) -> str:
+        return f"<Setup {len(self.config.deployments)} deployments, {self.transport!r}>"
+
+    def place(self, deployment: Deployment) -> Place:
+        """A deployment's; made when first asked for."""
+        key = (deployment.id, deployment.model)
+        place = self._places.get(key)
+        if place is None:
+            if len(self._places) >= PLACES_N:
+                self._places.clear()
+            place = self._places[key] = Place(deployment, self.prices)
+        return place
+
+
+def setup_of(config: Config, before: Setup | None) -> Setup:
+    """The Setup for a configuration, with what did not change of the one before. Raises what tells why it cannot be
+    used: ConfigError (the engine), BadReference, MissingExtra (callbacks), BadPrices, OSError (files)."""
+    if before is not None and before.config.upstream == config.upstream:
+        transport = before.transport
+    else:
+        transport = transport_of(config.upstream)
+    if before is not None and before.config.journal == config.journal:
+        journal, hooks, prices = before.journal, before.hooks, before.prices
+    else:
+        where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
+        objects = {name: resolve(name, where) for name in config.journal.callbacks if "." in name}
+        journal = Journal(sinks_of(config.journal, config_dir=where, objects=objects), config.journal.queue_n)
+        hooks = Chain(objects.values())
+        prices = load(config.journal.prices_path)
+    health = Health(config.router) if before is None else before.health
+    health.settings = config.router
+    health.keep({each.id for each in config.deployments})
+    return Setup(config, transport=transport, journal=journal, health=health, prices=prices, hooks=hooks)

@@ -174,6 +174,21 @@ def test_close_writes_what_waits_and_tries_a_dead_sink_once() -> None:
     assert repr(journal) == "<Journal closed [<Lane memory closed, 0/0 wait>, <Lane dead closed, 0/0 wait>]>"
 
 
+def test_a_thread_that_cannot_start_now_starts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sink = Memory()
+    with Journal([sink], pace=QUICK) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr("threading.Thread.start", fail)
+            journal.put(Record(id="a"))
+        assert sink.records == []
+        journal.put(Record(id="b"))
+        assert journal.flush(10)
+        assert [record.id for record in sink.records] == ["a", "b"]
+
+
 def test_kept_text_is_bounded_by_its_length() -> None:
     stuck = Stuck()
     journal = Journal([stuck], text_chars=1000, pace=QUICK)

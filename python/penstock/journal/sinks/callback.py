@@ -21,6 +21,7 @@ from penstock.journal.sinks.sink import Sink
 
 CALL_S = 60.0
 LOG_EVERY_S = 30.0
+LITELLM_BASES = ("litellm.integrations.custom_logger", "litellm.integrations.custom_guardrail")  # their empty methods
 EVENTS = ("log_success_event", "log_failure_event")
 log = logging.getLogger("penstock.journal")
 
@@ -118,7 +119,7 @@ def _event_method(target: object, name: str) -> Callable[..., Any] | None:
     """The async method when the user wrote one, else the plain one; LiteLLM's empty ones count as none."""
     for each in (f"async_{name}", name):
         method = getattr(target, each, None)
-        if callable(method) and not (getattr(method, "__module__", None) or "").startswith("litellm."):
+        if callable(method) and getattr(method, "__module__", None) not in LITELLM_BASES:
             return method  # type: ignore[no-any-return]
     return None
 

@@ -55,6 +55,15 @@ void ps_exchange_ref(struct ps_exchange *x)
     atomic_fetch_add_explicit(&x->refs_n, 1, memory_order_relaxed);
 }
 
+static void keep_spare(struct ps_exchange *x)
+{
+    if (x->news.body.cap < SPARE_LEAST_BYTES)
+        return;
+    pthread_mutex_lock(&x->home->lock);
+    ps_spares_put(&x->home->spares, &x->news.body);
+    pthread_mutex_unlock(&x->home->lock);
+}
+
 void ps_exchange_unref(struct ps_exchange *x)
 {
     if (x == NULL || atomic_fetch_sub_explicit(&x->refs_n, 1, memory_order_acq_rel) != 1)
@@ -68,6 +77,7 @@ void ps_exchange_unref(struct ps_exchange *x)
     ps_head_free(x->news.trailers);
     for (size_t i = 0; i < x->news.infos_n; i++)
         ps_head_free(x->news.infos[i]);
+    keep_spare(x);
     ps_buf_fini(&x->news.body);
     ps_buf_fini(&x->upload_in);
     ps_buf_fini(&x->upload);
@@ -233,6 +243,7 @@ static enum ps_status on_body(void *owner, struct ps_bytes view, struct ps_err *
 {
     struct ps_exchange *x = owner;
     pthread_mutex_lock(&x->home->lock);
+    ps_spares_widen(&x->home->spares, &x->news.body, view.n);
     enum ps_status st = ps_buf_append(&x->news.body, view);
     x->news.timings.body_in_bytes = x->call.timings.body_in_bytes;
     bool linked = st == PS_OK && !x->is_whole && link_ready(x);

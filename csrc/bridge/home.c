@@ -87,6 +87,7 @@ void ps_home_unref(struct ps_home *h)
     if (h == NULL || atomic_fetch_sub_explicit(&h->refs_n, 1, memory_order_acq_rel) != 1)
         return;
     ps_home_close(h);
+    ps_spares_fini(&h->spares);
     pthread_cond_destroy(&h->news);
     pthread_mutex_destroy(&h->lock);
     bridge_unref(h->bridge);

@@ -26,6 +26,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "bridge/spares.h"
 
 enum ps_home_kind { PS_HOME_LOOP, PS_HOME_THREAD };
 
@@ -44,6 +45,7 @@ struct ps_home {
     bool is_awake;
     bool is_closed;
     unsigned taken_n;       /* exchanges handed to the home; may wrap */
+    struct ps_spares spares; /* buffers of bodies that are over */
     /* io only */
     struct ps_node wake_node;  /* in the bridge's list of homes to wake this turn */
     struct ps_node watch_node; /* in the bridge's list of homes that are awake */

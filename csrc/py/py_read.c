@@ -115,7 +115,7 @@ static PyObject *bytes_of(const struct ps_buf *from)
 }
 
 /* A buffer that moved out and was copied goes back, so that a burst does not grow a new one from nothing each
- * time. What a rare large piece needed is freed. */
+ * time; after the last piece to the home, for another response. What a rare large piece needed is freed. */
 static void give_buffer_back(struct ps_exchange *x, struct ps_buf *moved)
 {
     pthread_mutex_lock(&x->home->lock);
@@ -123,6 +123,8 @@ static void give_buffer_back(struct ps_exchange *x, struct ps_buf *moved)
         ps_buf_clear(moved);
         x->news.body = *moved;
         *moved = (struct ps_buf){0};
+    } else {
+        ps_spares_put(&x->home->spares, moved);
     }
     pthread_mutex_unlock(&x->home->lock);
     ps_buf_fini(moved);

@@ -27,3 +27,5 @@ class CallFacts:
     stream: bool = False
     include_usage: bool = False  # the caller's own stream_options.include_usage
     headers: tuple[tuple[str, str], ...] = ()
+    counts_tokens: bool = False  # POST /v1/messages/count_tokens, a MESSAGES body without an answer
+    drop_params: bool = False  # general.drop_params: what counts for deployments that do not say

@@ -6,6 +6,7 @@ readiness need no key, as probes have none; `/health`, which makes real calls, a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.checkup import checkup
+from penstock.gateway.clock import now_s
 from penstock.gateway.inbound import Inbound
 from penstock.journal.record import new_id
-from penstock.journal.sinks import PrometheusSink
 
 if TYPE_CHECKING:
     from penstock.config.models import Key
@@ -118,7 +119,7 @@ class Admin:
         gateway = self._gateway
         setup = gateway.setup
         stats = setup.transport.stats()
-        down = sorted(setup.health.cooling(None))
+        down = sorted(setup.health.cooling(now_s()))
         body = {
             "status": "draining" if gateway.is_draining else "healthy",
             "version": penstock.__version__,
@@ -126,7 +127,9 @@ class Admin:
             "deployments": len(setup.config.deployments),
             "cooling_down": down,
             "http2": setup.config.upstream.http2,
-            "transport": {name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")},
+            "transport": {
+                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
+            },
             "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)
@@ -145,9 +148,13 @@ class Admin:
 
     async def _metrics(self, inbound: Inbound) -> None:
         for sink in self._gateway.setup.journal.sinks:
-            if isinstance(sink, PrometheusSink):
-                body, kind = sink.render()
-                await inbound.respond(200, [("content-type", kind)], body)
+            if sink.name == "prometheus":
+                from penstock.journal.sinks.prometheus import CONTENT_TYPE, Prometheus  # loaded already
+
+                assert isinstance(sink, Prometheus)
+                sink.set_in_flight(self._gateway.running_n - 1)
+                body = await asyncio.to_thread(sink.render)
+                await inbound.respond(200, [("content-type", CONTENT_TYPE)], body)
                 return
         text = "metrics are off: put callbacks: [prometheus] into litellm_settings"
         await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))

@@ -92,7 +92,9 @@ def relayed(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
 
 
 # Headers of the caller that mean something to the provider.
-FORWARDED = frozenset({"anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate", "idempotency-key"})
+FORWARDED = frozenset(
+    {"anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate", "idempotency-key"}
+)
 
 
 def forwarded(

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from penstock.config.models import Config
 
 log = logging.getLogger("penstock.gateway")
-INTERNAL = b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+INTERNAL = (
+    b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+)
 
 
 class Gateway:

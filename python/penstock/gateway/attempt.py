@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import penstock
-from penstock.dialects.failure import Failure
+from penstock.dialects.call import BadRequest
+from penstock.dialects.failure import Failure, Fault
 from penstock.gateway.answer import relayed
 from penstock.gateway.clock import now_s
 from penstock.journal.price import cost
@@ -47,7 +48,7 @@ def end_attempt(call: Call, attempt: Attempt, failure: Failure | None, status: i
     attempt.status = status
 
 
-def served_by(call: Call, trial: Try, response: Response) -> None:
+def served_by(call: Call, trial: Try) -> None:
     """Note in the record who answers."""
     record, deployment = call.record, trial.deployment
     record.group = deployment.group
@@ -61,8 +62,7 @@ def account(call: Call, trial: Try, usage: Usage | None) -> None:
     """Tokens and what they cost."""
     record = call.record
     record.usage = usage
-    if usage is not None:
-        record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
+    record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
 
 
 def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str, str]]:
@@ -83,3 +83,9 @@ def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str
     if not any(name == "x-request-id" for name, _ in headers):
         headers.append(("x-request-id", record.id))
     return headers
+
+
+def refusal_of(err: BadRequest) -> Failure:
+    """What the caller is told of its own mistake."""
+    fault = Fault.NOT_FOUND if err.status == 404 else Fault.BAD_REQUEST
+    return Failure(fault=fault, status=err.status, message=err.message, param=err.param)

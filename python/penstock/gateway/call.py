@@ -14,13 +14,16 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body
 from penstock.gateway.answer import forwarded
+from penstock.gateway.attempt import refusal_of
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
 from penstock.gateway.facts import read_facts
+from penstock.gateway.hooking import Hooked, failure_of_hook
 from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
 from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
+from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
 from penstock.routing.journey import Journey
 
@@ -35,20 +38,33 @@ JSON = ("content-type", "application/json")
 class Call:
     """What is known of one call on its way. Owner: the task that serves it."""
 
-    __slots__ = ("endpoint", "facts", "inbound", "journey", "key", "record", "setup", "started_s")
+    __slots__ = (
+        "endpoint",
+        "facts",
+        "has_journey",
+        "hooked",
+        "inbound",
+        "journey",
+        "key",
+        "record",
+        "roll",
+        "setup",
+        "started_s",
+    )
 
     facts: CallFacts
-    journey: Journey
+    journey: Journey  # with has_journey
     key: Key
 
     def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
         self.setup = setup
         self.inbound = inbound
         self.endpoint = endpoint
+        self.roll = random
+        self.has_journey = False
+        self.hooked: Hooked | None = None
         self.started_s = now_s()
-        self.record = Record(
-            id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
-        )
+        self.record = Record(id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value)
 
     def __repr__(self) -> str:
         return f"<Call {self.record.id} {self.endpoint.name}>"
@@ -66,21 +82,26 @@ class Call:
                 raise
             _uncancel()
         finally:
+            if self.has_journey:
+                self.journey.close(now_s())
+                record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 
     async def _answer(self) -> None:
         try:
             await self._read()
+            if self.setup.hooks:
+                self.hooked = await Hooked.begin(self)
             self._route()
         except Unauthorized as err:
             await self.refuse(Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
         except BodyTooLarge as err:
             await self.refuse(Failure(fault=Fault.BAD_REQUEST, status=413, message=str(err)))
         except BadRequest as err:
-            await self.refuse(
-                Failure(fault=Fault.BAD_REQUEST, status=err.status, message=err.message, param=err.param)
-            )
+            await self.refuse(refusal_of(err))
+        except (Refused, HookFailed) as err:
+            await self.refuse(failure_of_hook(err))
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
@@ -96,19 +117,23 @@ class Call:
             with_x=general.forward_client_headers,
             with_organization=general.forward_openai_org_id,
         )
-        read = read_facts(self.endpoint, body, headers)
+        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
         self.facts = read.facts
         record.received_bytes = len(body)
         record.model_asked = read.facts.model
         record.stream = read.facts.stream
         record.user = read.user
+        if setup.config.journal.keep_text:
+            record.request_text = body.decode("utf-8", "replace")
 
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
         model = self.facts.model
         group = self.setup.routes.group(model)
         if group is None:
-            raise BadRequest(f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404)
+            raise BadRequest(
+                f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404
+            )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
         retries = self.inbound.header("x-stainless-retry-count")
@@ -117,8 +142,9 @@ class Call:
             self.setup.health,
             stream=self.facts.stream,
             now_s=now_s(),
-            sdk_retries_n=int(retries) if retries and retries.isdecimal() else 0,
+            sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
         )
+        self.has_journey = True
 
     # -- answers that both kinds share --
 
@@ -132,21 +158,12 @@ class Call:
         headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
-        headers.append(("x-should-retry", self._should_retry(failure)))
+        headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))
         record.sent_bytes = len(body)
         await self.inbound.respond(status, headers, body)
-
-    def _should_retry(self, failure: Failure) -> str:
-        """What the SDK shall do: the gateway has tried what there was to try, so no, but for limits that pass."""
-        return "true" if failure.fault is Fault.RATE_LIMIT and failure.retry_after_s is not None else "false"
 
 
 def _uncancel() -> None:
     task = asyncio.current_task()
     if task is not None and hasattr(task, "uncancel"):  # Python 3.11
         task.uncancel()
-
-
-def dice() -> float:
-    """One roll in [0, 1)."""
-    return random()

@@ -35,7 +35,9 @@ _decoder = msgspec.json.Decoder(_Body)
 _WHERE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 
 
-def read_facts(endpoint: Endpoint, body: bytes, headers: tuple[tuple[str, str], ...]) -> Read:
+def read_facts(
+    endpoint: Endpoint, body: bytes, headers: tuple[tuple[str, str], ...], *, drop_params: bool = False
+) -> Read:
     """BadRequest for what is not a JSON object with a model, naming the field as the caller wrote it."""
     if not body:
         raise BadRequest("the request body is empty; send a JSON object")
@@ -61,6 +63,8 @@ def read_facts(endpoint: Endpoint, body: bytes, headers: tuple[tuple[str, str], 
             stream=bool(read.stream) and not endpoint.counts_tokens,
             include_usage=options is not None and bool(options.include_usage),
             headers=headers,
+            counts_tokens=endpoint.counts_tokens,
+            drop_params=drop_params,
         ),
         read.user,
     )

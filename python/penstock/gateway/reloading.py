@@ -14,6 +14,9 @@ from penstock.config.complaint import Complaint
 from penstock.config.models import Config
 from penstock.config.watch import Watcher
 from penstock.errors import PenstockError
+from penstock.journal.price import BadPrices
+from penstock.journal.reference import BadReference
+from penstock.journal.sinks import MissingExtra
 
 if TYPE_CHECKING:
     from penstock.gateway.app import Gateway
@@ -26,7 +29,7 @@ class Reloading:
 
     def __init__(self, gateway: Gateway, path: str) -> None:
         self._gateway = gateway
-        self._watcher = Watcher(path, on_new=self._take)
+        self._watcher = Watcher(path, on_new=self._take, current=gateway.setup.config)
 
     def __repr__(self) -> str:
         return f"<Reloading {self._watcher!r}>"
@@ -42,7 +45,7 @@ class Reloading:
             log.warning("configuration: %s", each)
         try:
             self._gateway.replace(config)
-        except PenstockError as err:
+        except (PenstockError, BadReference, MissingExtra, BadPrices, OSError) as err:
             log.error("the new configuration cannot be used, the old one stays: %s", err)
         else:
             log.info("the new configuration is in use: %d deployments", len(config.deployments))

@@ -15,16 +15,17 @@ from penstock.config.models import Config, Deployment
 from penstock.dialects.providers import address_of
 from penstock.gateway.auth import Auth
 from penstock.gateway.upstream import transport_of
-from penstock.hooks import Hooks, overridden
+from penstock.hooks import Chain
 from penstock.journal.journal import Journal
-from penstock.journal.price import Prices
+from penstock.journal.price import PriceTable, load
 from penstock.journal.redact import base, host
+from penstock.journal.reference import resolve
 from penstock.journal.sinks import sinks_of
 from penstock.routing.health import Health
 from penstock.routing.routes import Routes
 
 log = logging.getLogger("penstock.gateway")
-JOURNAL_CLOSE_S = 5.0
+PLACES_N = 4096  # of deployments whose models are filled from patterns, callers choose: bounded
 
 
 class Place:
@@ -32,7 +33,7 @@ class Place:
 
     __slots__ = ("api_base", "api_host", "price")
 
-    def __init__(self, deployment: Deployment, prices: Prices) -> None:
+    def __init__(self, deployment: Deployment, prices: PriceTable) -> None:
         address = address_of(deployment)
         self.api_base = base(address)
         self.api_host = host(address)
@@ -45,7 +46,18 @@ class Place:
 class Setup:
     """Owner: the Gateway. Immutable but for the state inside of health, transport and journal."""
 
-    __slots__ = ("_places", "auth", "config", "health", "hooks", "journal", "overridden", "routes", "transport")
+    __slots__ = (
+        "_places",
+        "auth",
+        "config",
+        "health",
+        "hooks",
+        "journal",
+        "keeps_text",
+        "prices",
+        "routes",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -54,7 +66,8 @@ class Setup:
         transport: Transport,
         journal: Journal,
         health: Health,
-        hooks: Hooks | None = None,
+        prices: PriceTable,
+        hooks: Chain,
     ) -> None:
         self.config = config
         self.transport = transport
@@ -63,29 +76,40 @@ class Setup:
         self.routes = Routes(config)
         self.auth = Auth(config.general.keys)
         self.hooks = hooks
-        self.overridden: frozenset[str] = frozenset() if hooks is None else overridden(hooks)
-        prices = Prices()
-        self._places = {each.id: Place(each, prices) for each in config.deployments}
+        self.keeps_text = config.journal.keep_text or config.router.rescue or bool(hooks.post)
+        self.prices = prices
+        self._places: dict[tuple[str, str], Place] = {}
 
     def __repr__(self) -> str:
         return f"<Setup {len(self.config.deployments)} deployments, {self.transport!r}>"
 
     def place(self, deployment: Deployment) -> Place:
-        return self._places[deployment.id]
+        """A deployment's; made when first asked for."""
+        key = (deployment.id, deployment.model)
+        place = self._places.get(key)
+        if place is None:
+            if len(self._places) >= PLACES_N:
+                self._places.clear()
+            place = self._places[key] = Place(deployment, self.prices)
+        return place
 
 
 def setup_of(config: Config, before: Setup | None) -> Setup:
-    """The Setup for a configuration, with what did not change of the one before. ConfigError when the engine
-    cannot use the settings."""
+    """The Setup for a configuration, with what did not change of the one before. Raises what tells why it cannot be
+    used: ConfigError (the engine), BadReference, MissingExtra (callbacks), BadPrices, OSError (files)."""
     if before is not None and before.config.upstream == config.upstream:
         transport = before.transport
     else:
         transport = transport_of(config.upstream)
     if before is not None and before.config.journal == config.journal:
-        journal = before.journal
+        journal, hooks, prices = before.journal, before.hooks, before.prices
     else:
         where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
-        journal = Journal(sinks_of(config.journal, config_dir=where), config.journal.queue_n)
+        objects = {name: resolve(name, where) for name in config.journal.callbacks if "." in name}
+        journal = Journal(sinks_of(config.journal, config_dir=where, objects=objects), config.journal.queue_n)
+        hooks = Chain(objects.values())
+        prices = load(config.journal.prices_path)
     health = Health(config.router) if before is None else before.health
     health.settings = config.router
-    return Setup(config, transport=transport, journal=journal, health=health)
+    health.keep({each.id for each in config.deployments})
+    return Setup(config, transport=transport, journal=journal, health=health, prices=prices, hooks=hooks)

@@ -6,52 +6,72 @@ Nothing of an attempt reaches the caller before all of it has come, so a cut ans
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import classify, classify_event
 from penstock.dialects.pathway import Pathway, pathway
+from penstock.dialects.translation import BadAnswer
 from penstock.errors import PenstockError
 from penstock.gateway.answer import Answer, read_answer
-from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, served_by
+from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, refusal_of, served_by
 from penstock.gateway.clock import now_s, wall_s
+from penstock.gateway.hooking import failure_of_hook
 from penstock.gateway.upstream import failure_of
+from penstock.hooks import HookFailed, Refused
 from penstock.response import Response
-from penstock.routing.journey import GiveUp
+from penstock.routing.journey import GiveUp, Try
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
-    from penstock.routing.journey import Try
 
 JSON = ("content-type", "application/json")
 
 
 async def serve_whole(call: Call) -> None:
     """Answer it, with the provider's answer or with the error that tells most."""
+    if call.hooked is None:
+        came = await _obtain(call)
+    else:
+        try:
+            came = await call.hooked.beside(_obtain(call))
+        except (Refused, HookFailed) as err:
+            came = failure_of_hook(err)
+    if isinstance(came, Failure):
+        await call.refuse(came)
+    else:
+        await _deliver(call, came)
+
+
+class Got(NamedTuple):
+    """An answer and where it came from."""
+
+    trial: Try
+    response: Response
+    answer: Answer
+
+
+async def _obtain(call: Call) -> Got | Failure:
+    """One attempt after the other."""
     journey = call.journey
     while True:
         step = journey.step(now_s(), call.roll())
         if isinstance(step, GiveUp):
-            await call.refuse(step.failure)
-            return
+            return step.failure
         if step.wait_s:
             await asyncio.sleep(step.wait_s)
         try:
             way = pathway(call.facts.dialect, step.deployment, call.facts)
             came = await _attempt(call, step, way)
         except BadRequest as err:
-            came = call.refusal_of(err)
-        except BaseException:
-            journey.dropped(step.deployment)
-            raise
+            came = refusal_of(err)
         if isinstance(came, Failure):
-            journey.failed(came, now_s())
+            journey.failed(came, now_s(), deployment=step.deployment)
             continue
         response, answer = came
         journey.succeeded(now_s(), ttft_s=None, tokens_n=answer.usage.total if answer.usage else 0)
-        await _deliver(call, step, way, response, answer)
-        return
+        return Got(step, response, answer)
 
 
 async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answer] | Failure:
@@ -83,19 +103,33 @@ def _judge(way: Pathway, response: Response, body: bytes) -> tuple[Response, Ans
     if answer is None:
         kind = response.headers.get("content-type", "no content-type")
         return Failure(
-            fault=Fault.SERVER, status=200, message=f"the provider answered 200 with {len(body)} bytes of {kind}, not JSON"
+            fault=Fault.SERVER,
+            status=200,
+            message=f"the provider answered 200 with {len(body)} bytes of {kind}, not JSON",
         )
     if answer.error is not None:
         return classify_event(way.upstream, answer.error)
+    if not way.is_same:
+        try:
+            answer.body = way.response(body)
+        except BadAnswer as err:
+            return Failure(fault=Fault.SERVER, status=200, message=f"the provider's answer cannot be translated: {err}")
     return response, answer
 
 
-async def _deliver(call: Call, trial: Try, way: Pathway, response: Response, answer: Answer) -> None:
+async def _deliver(call: Call, got: Got) -> None:
+    trial, response, answer = got
     record = call.record
-    served_by(call, trial, response)
+    served_by(call, trial)
     account(call, trial, answer.usage)
     record.answer_id, record.model_served, record.finish_reason = answer.id, answer.model, answer.finish_reason
-    body = answer.body if way.is_same else way.response(answer.body)
+    body = answer.body
+    if call.hooked is not None:
+        try:
+            body = await call.hooked.answered(body, model=answer.model or "", deployment=trial.deployment.id)
+        except (Refused, HookFailed) as err:
+            await call.refuse(failure_of_hook(err))
+            return
     headers = answer_headers(call, trial, response)
     headers.append(JSON)
     if record.cost_usd is not None:

@@ -36,7 +36,7 @@ from penstock.config.providers import resolve_provider
 from penstock.config.value import Value, nearest
 from penstock.secret import Secret
 
-ROW_KEYS = ("model_name", "litellm_params", "model_info", "rpm", "tpm", "id")
+ROW_KEYS = ("model_name", "litellm_params", "model_info", "rpm", "tpm", "id", "blocked")
 PARAMS = (
     Field("model", "model", text, is_needed=True),
     Field("custom_llm_provider", "provider", text),
@@ -118,6 +118,9 @@ def _deployment(
             params.error(f"must be a mapping (model, api_base, api_key, ...), not {params.kind}")
         return None
     params = _with_credential(params, credentials)
+    if any(_is_blocked(place) for place in (row, row.entry("model_info"))):
+        row.warn("is blocked: the row is left out")
+        return None
     if skip_missing and (name := _missing_needed(params)):
         row.warn(f"environment variable {name} is not set: the deployment is left out")
         return None
@@ -157,6 +160,11 @@ def _with_credential(params: Value, credentials: Mapping[str, Mapping[str, Value
     return Value(type(params.node)({**under, **own}, params.node.file, params.node.line), params.path, params.reading)
 
 
+def _is_blocked(place: Value) -> bool:
+    """LiteLLM's switch to pause a deployment."""
+    return read_fields(place, (Field("blocked", "blocked", flag),)).get("blocked", False) is True
+
+
 def _missing_needed(params: Value) -> str | None:
     values = (params.entry(key) for field in PARAMS if field.is_needed for key in field.keys)
     return next((each.missing for each in values if each.missing), None)
@@ -181,7 +189,7 @@ def _extra(params: Value, body: Mapping[str, Any], info: dict[str, Any]) -> dict
     for key, value in params.entries().items():
         if key in OWN or value.is_null:
             continue
-        if key in known.PARAMS_UNSUPPORTED:
+        if key in known.PARAMS_UNSUPPORTED or key.startswith(known.PARAMS_UNSUPPORTED_STARTS):
             warn_unsupported(value)
         elif is_price(key):
             info.setdefault(key, value.plain())

@@ -147,6 +147,8 @@ class _Builder:
             node = mapping_node(entries, self.file, top.line)
         if node.size_n > NODES_MOST:
             raise DocumentError(f"has more than {NODES_MOST} values", top.line)
+        if node.depth_n > DEPTH_MOST:
+            raise DocumentError(f"is nested more than {DEPTH_MOST} deep", top.line)
         if top.anchor is not None:
             self.anchors[top.anchor] = node
         self.take(node, top.line)

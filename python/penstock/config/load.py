@@ -18,7 +18,7 @@ from penstock.config import known
 from penstock.config.complaint import Complaint
 from penstock.config.credentials import read_credentials
 from penstock.config.deployment import PARAMS, read_deployments
-from penstock.config.fallbacks import KINDS, check_fallbacks, without_unknown
+from penstock.config.fallbacks import KINDS, check_fallbacks, is_known, without_unknown
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.general import FIELDS as GENERAL
 from penstock.config.general import read_general
@@ -32,6 +32,7 @@ from penstock.config.models import (
     Deployment,
     GeneralSettings,
     JournalSettings,
+    Key,
     RouterSettings,
     UpstreamSettings,
 )
@@ -39,7 +40,7 @@ from penstock.config.node import DocumentError, Node, mapping_node, node_of
 from penstock.config.penstock_settings import read_penstock
 from penstock.config.router import FIELDS as ROUTER
 from penstock.config.router import finish_aliases, read_router
-from penstock.config.value import Reading, Value
+from penstock.config.value import Reading, Value, nearest
 
 SECTIONS = (
     "model_list",
@@ -124,12 +125,14 @@ def _config(root: Value, reading: Reading, sources: tuple[str, ...]) -> Config:
     )
     if not deployments and not any(each.is_error for each in reading.complaints):
         root.entry("model_list").warn("there is no deployment: every request is refused")
-    router = _router(root, found, [*groups, *(each.id for each in deployments)])
+    names = [*sorted(groups), *(each.id for each in deployments)]
+    router = _router(root, found, names)
+    names += router.aliases
     return Config(
         deployments=tuple(_completed(each, found) for each in deployments),
         router=router,
         upstream=UpstreamSettings(**_part(found, "upstream")),
-        general=GeneralSettings(**_part(found, "general"), keys=_keys(root, found)),
+        general=GeneralSettings(**_part(found, "general"), keys=_keys(root, found, names)),
         journal=JournalSettings(**_part(found, "journal")),
         sources=sources,
         environment=variables,
@@ -197,15 +200,19 @@ def _part(found: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in own.items() if key not in ("master", "more_keys")}
 
 
-def _keys(root: Value, found: Mapping[str, Any]) -> Any:
+def _keys(root: Value, found: Mapping[str, Any], names: list[str]) -> tuple[Key, ...]:
     """The master key first; a warning when nobody is asked for one."""
-    master, more = found.get("general.master"), found.get("general.more_keys", ())
+    master: Key | None = found.get("general.master")
+    more: tuple[Key, ...] = found.get("general.more_keys", ())
     section = root.entry("general_settings")
     is_given = not section.entry("master_key").is_null or not (section.is_null or section.is_mapping)
     if master is None and not more and not is_given:
         section.warn("there is no master_key: everybody may call")
     elif master is not None and any(each.sha256 == master.sha256 for each in more):
         root.entry("penstock_settings").entry("keys").error("holds the master key: it has a place of its own")
+    place = root.entry("penstock_settings").entry("keys")
+    for name in dict.fromkeys(name for key in more for name in key.models if not is_known(name, names)):
+        place.warn(f"no group {name!r} in model_list", nearest(name, names))
     return (*(() if master is None else (master,)), *more)
 
 
@@ -218,6 +225,10 @@ def _router(root: Value, found: dict[str, Any], names: list[str]) -> RouterSetti
             place = section.entry(kind)
             place = root.entry("litellm_settings").entry(kind) if place.is_null else place
             found[f"router.{kind}"] = without_unknown(place, found[f"router.{kind}"], names)
+    for group in found.get("router.group_retry_policy", ()):
+        if not is_known(group, names):
+            place = section.entry("model_group_retry_policy").entry(group)
+            place.warn("no such group in model_list", nearest(group, names))
     if defaults := found.get("router.default_fallbacks"):
         place = section.entry("default_fallbacks")
         place = root.entry("litellm_settings").entry("default_fallbacks") if place.is_null else place

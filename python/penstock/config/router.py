@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.config import known
+from penstock.config import known_settings
 from penstock.config.fallbacks import fallbacks
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.kinds import (
@@ -119,7 +119,13 @@ STRATEGY_ARGS = (
 
 def read_router(section: Value, elsewhere: Mapping[str, str]) -> dict[str, Any]:
     names = names_of(FIELDS)
-    check_keys(section, names, unsupported=known.ROUTER_UNSUPPORTED, ignored=known.ROUTER_IGNORED, elsewhere=elsewhere)
+    check_keys(
+        section,
+        names,
+        unsupported=known_settings.ROUTER_UNSUPPORTED,
+        ignored=known_settings.ROUTER_IGNORED,
+        elsewhere=elsewhere,
+    )
     found = read_fields(section, FIELDS)
     if "router.strategy_args" in found:
         args = section.entry("routing_strategy_args")

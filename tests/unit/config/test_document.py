@@ -69,10 +69,15 @@ def bomb(levels_n: int) -> str:
     return "\n".join(lines)
 
 
+def chain(levels_n: int) -> str:
+    return "a0: &a0 [x]\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, levels_n + 1))
+
+
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
         (bomb(12), "has more than 200000 values", 6),
+        (chain(DEPTH_MOST), f"is nested more than {DEPTH_MOST} deep", DEPTH_MOST + 1),
         ("a: &a {b: *a}", "has an alias (*...) of an anchor (&...) that is not there, or not complete", 1),
         ("\n" + "[" * 100_000, f"is nested more than {DEPTH_MOST} deep", 2),
         ("{a: " * 1000, f"is nested more than {DEPTH_MOST} deep", 1),

@@ -205,6 +205,7 @@ async def test_the_task_looks_after_each_sleep_and_hears_sighup(place: Place) ->
         take(config, complaints)
         came.set()
 
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     place.watcher.on_new = on_new
     place.watcher.start()
     place.watcher.start()  # one task
@@ -228,4 +229,4 @@ async def test_the_task_looks_after_each_sleep_and_hears_sighup(place: Place) ->
         assert task is not None
         await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN, "what it was before"

@@ -31,6 +31,8 @@ def begin_attempt(call: Call, trial: Try) -> Attempt:
         deployment=deployment.id,
         group=deployment.group,
         provider=deployment.provider,
+        model=deployment.model,
+        api_host=call.setup.place(deployment).api_host,
         started_ms=(now_s() - call.started_s) * 1000,
         waited_ms=trial.wait_s * 1000,
         is_hedge=trial.is_hedge,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.gateway.setup import Setup
 
 JSON = ("content-type", "application/json")
+TAGS_N = 16
 
 
 class Call:
@@ -123,12 +124,17 @@ class Call:
         record.model_asked = read.facts.model
         record.stream = read.facts.stream
         record.user = read.user
+        record.traceparent = inbound.header("traceparent")
+        record.caller_id = inbound.header("x-request-id")
+        record.session = inbound.header("x-litellm-session-id") or inbound.header("x-claude-code-session-id")
+        if (tags := inbound.header("x-litellm-tags")) is not None:
+            record.tags = tuple(each for tag in tags.split(",")[:TAGS_N] if (each := tag.strip()))
         if setup.config.journal.keep_text:
             record.request_text = body.decode("utf-8", "replace")
 
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
-        model = self.facts.model
+        model, record = self.facts.model, self.record
         group = self.setup.routes.group(model)
         if group is None:
             raise BadRequest(
@@ -142,9 +148,16 @@ class Call:
             self.setup.health,
             stream=self.facts.stream,
             now_s=now_s(),
+            tags=record.tags,
             sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
         )
         self.has_journey = True
+
+    def secrets(self) -> list[str]:
+        """The keys of deployments that were tried: what a provider quotes of them is not for the journal."""
+        tried = {each.deployment for each in self.record.attempts}
+        keys = [each.api_key for each in self.setup.config.deployments if each.id in tried]
+        return [key.reveal() for key in keys if key is not None]
 
     # -- answers that both kinds share --
 
@@ -154,7 +167,7 @@ class Call:
         status, body = error_body(self.endpoint.dialect, failure, request_id=record.id)
         record.outcome = "refused" if not record.attempts else "failed"
         record.status = status
-        record.error = error_of(failure)
+        record.error = error_of(failure, secrets=self.secrets())
         headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))

@@ -51,7 +51,7 @@ async def serve_stream(call: Call) -> None:
     failure = await _relay(call, begun, relay)
     if failure is not None:
         call.record.outcome = "cut"
-        call.record.error = error_of(failure)
+        call.record.error = error_of(failure, secrets=call.secrets())
         await relay.give(error_event(call.endpoint.dialect, failure, request_id=call.record.id))
     await call.inbound.end()
     if call.hooked is not None and failure is None:

@@ -75,7 +75,8 @@ ROWS = (
     Row(14, "cut-and-refused", CUT, serves=None, error="cut", kinds=("stream",), spare_fault=REFUSED),
     Row(14, "503-and-refused", faults.server_error(503), serves=None, status=503, spare_fault=REFUSED),
     Row(16, "503-then-spare", faults.server_error(503), serves="spare", requests=3),
-    Row(17, "error-event", faults.error_event(), serves=None, error="", kinds=("stream",)),
+    Row(17, "error-event", faults.error_event(after_events=40), serves=None, kinds=("stream",)),
+    Row(17, "early-error-event", faults.error_event(after_events=0), serves="spare", kinds=("stream",)),
 )
 CASES = [pytest.param(row, kind == "stream", id=f"{row.group}-{kind}") for row in ROWS for kind in row.kinds]
 

@@ -62,6 +62,7 @@ class Gateway:
             except Exception:  # the head has gone out already: the server cuts the connection
                 raise CallerGone("the answer broke off") from None
         finally:
+            inbound.unwatch()
             self.running_n -= 1
 
     async def _dispatch(self, inbound: Inbound) -> None:

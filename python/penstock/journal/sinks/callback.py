@@ -12,7 +12,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from penstock.journal.litellm_payload import logged_call
@@ -39,10 +39,15 @@ class Callback(Sink):
 
     def __init__(self, target: object, name: str, *, call_s: float = CALL_S) -> None:
         self.name = name
+        self._target = target
         self._call = call_of(target)
         self._call_s = call_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._logged_s = float("-inf")
+
+    @property
+    def key(self) -> Hashable:
+        return ("callback", id(self._target))
 
     def write(self, records: Sequence[Record]) -> None:
         waiting = []

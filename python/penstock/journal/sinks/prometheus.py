@@ -9,7 +9,7 @@ them renders all. Needs `prometheus_client`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, multiprocess
@@ -41,6 +41,10 @@ class Prometheus(Sink):
         self._all = Families(self.registry)
         self._lanes: Callable[[], list[LaneStats]] | None = None
         self._seen: dict[tuple[str, str], int] = {}
+
+    @property
+    def key(self) -> Hashable:
+        return self.name
 
     def write(self, records: Sequence[Record]) -> None:
         for record in records:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.config import known_settings
-from penstock.config.fallbacks import fallbacks
+from penstock.config.fallbacks import fallbacks, is_known
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.kinds import (
     Kind,
@@ -138,7 +138,7 @@ def finish_aliases(section: Value, found: dict[str, Any], names: list[str]) -> N
     """`router.named` becomes aliases and hidden_aliases; those of unknown groups are left out."""
     named: dict[str, tuple[str, bool]] = found.pop("router.named", {})
     for name, (group, _) in list(named.items()):
-        if group not in names and not any("*" in each for each in names):
+        if not is_known(group, names):
             section.entry("model_group_alias").entry(name).warn(
                 "no such group in model_list: the alias is left out", nearest(group, names)
             )

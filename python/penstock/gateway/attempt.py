@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.response import Response
     from penstock.routing.journey import Try
 
+CANCELLED = Failure(fault=Fault.CANCELLED, message="the caller went away")  # of an attempt that did not end by itself
 VERSION = ("x-litellm-version", penstock.__version__)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import begin_attempt, end_attempt, refusal_of
+from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, refusal_of
 from penstock.gateway.clock import now_s
 from penstock.gateway.opening import Opened, open_stream
 from penstock.routing.journey import GiveUp, Try
@@ -57,7 +57,7 @@ async def attempt(call: Call, trial: Try) -> Opened | Failure:
         return refusal_of(err)
     noted = begin_attempt(call, trial)
     call.record.upstream_sent_bytes += len(outgoing.body)
-    came: Opened | Failure | None = None
+    came: Opened | Failure = CANCELLED
     try:
         came = await open_stream(
             setup.transport,

@@ -101,6 +101,7 @@ def setup_of(config: Config, before: Setup | None) -> Setup:
         transport = before.transport
     else:
         transport = transport_of(config.upstream)
+    os.environ.update(config.environment)
     settings = config.journal
     where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
     objects = {name: resolve(name, where) for name in settings.callbacks if "." in name}

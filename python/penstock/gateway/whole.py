@@ -15,7 +15,15 @@ from penstock.dialects.pathway import Pathway, pathway
 from penstock.dialects.translation import BadAnswer
 from penstock.errors import PenstockError
 from penstock.gateway.answer import Answer, read_answer
-from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, refusal_of, served_by
+from penstock.gateway.attempt import (
+    CANCELLED,
+    account,
+    answer_headers,
+    begin_attempt,
+    end_attempt,
+    refusal_of,
+    served_by,
+)
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.hooking import failure_of_hook
 from penstock.gateway.upstream import failure_of
@@ -79,6 +87,7 @@ async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answ
     attempt = begin_attempt(call, trial)
     record = call.record
     status = None
+    came: tuple[Response, Answer] | Failure = CANCELLED
     try:
         response = call.setup.transport.submit(
             outgoing.method, outgoing.url, outgoing.headers, outgoing.body, trial.clocks.as_tuple, whole=True
@@ -86,12 +95,13 @@ async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answ
         record.upstream_sent_bytes += len(outgoing.body)
         body = await response.read_whole()
     except PenstockError as err:
-        came: tuple[Response, Answer] | Failure = failure_of(err, is_stream=False)
+        came = failure_of(err, is_stream=False)
     else:
         status = response.status
         record.upstream_received_bytes += len(body)
         came = _judge(way, response, body)
-    end_attempt(call, attempt, came if isinstance(came, Failure) else None, status)
+    finally:
+        end_attempt(call, attempt, came if isinstance(came, Failure) else None, status)
     return came
 
 

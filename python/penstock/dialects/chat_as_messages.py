@@ -179,7 +179,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
         out["max_tokens"] = budget + MAX_TOKENS
     elif effort is not None and chat.get("thinking") is None:
         if out["max_tokens"] > LEAST_BUDGET:
-            out["thinking"] = {"type": "enabled", "budget_tokens": out["max_tokens"] - 1}
+            out["thinking"] = {"type": "enabled", "budget_tokens": max(LEAST_BUDGET, out["max_tokens"] // 2)}
         else:
             del out["thinking"]
 

@@ -15,9 +15,10 @@ from penstock.dialects.dialect import Dialect
 from penstock.dialects.outgoing import Outgoing, Plan, plan_of
 from penstock.dialects.patch import patched
 from penstock.dialects.providers import provider_of
-from penstock.dialects.translation import TRANSLATIONS, StreamTranslator, Translation
+from penstock.dialects.translation import BadAnswer, StreamTranslator, Translation
+from penstock.dialects.translations import TRANSLATIONS
 
-__all__ = ["Outgoing", "Pathway", "StreamTranslator", "pathway", "upstream_of"]
+__all__ = ["BadAnswer", "Outgoing", "Pathway", "StreamTranslator", "pathway", "upstream_of"]
 
 _WITH_USAGE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 _RENAMES = {"max_completion_tokens": "max_tokens"}

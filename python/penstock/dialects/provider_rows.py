@@ -45,6 +45,9 @@ class Provider:
     is_local: bool = False  # on a machine of the owner: its base says nothing about whose it is
     adds_v1: bool = False  # an api_base without /v1 gets one, as with LiteLLM
     takes_stream_options: bool = True  # False: rejects or ignores it; usage comes unasked or not at all
+    takes_user: bool = True  # False: unknown fields are an error there, and `user` is one
+    takes_top_k: bool = False
+    takes_reasoning: bool = False  # wants its reasoning_content back in the next turn
     max_tokens_only: bool = False  # knows max_tokens, not max_completion_tokens
 
 
@@ -97,10 +100,27 @@ ROWS: tuple[Provider, ...] = (
         aliases=("openai_like", "aiohttp_openai"),
         needs_key=False,
         is_local=True,
+        takes_top_k=True,
     ),
-    _row("litellm_proxy", None, "LITELLM_PROXY_API_KEY", "LITELLM_PROXY_API_BASE", is_local=True),
+    _row(
+        "litellm_proxy",
+        None,
+        "LITELLM_PROXY_API_KEY",
+        "LITELLM_PROXY_API_BASE",
+        is_local=True,
+        takes_top_k=True,
+        takes_reasoning=True,
+    ),
     # On machines of the owner.
-    _row("hosted_vllm", None, "HOSTED_VLLM_API_KEY", "HOSTED_VLLM_API_BASE", aliases=("vllm",), **_NO_KEY),
+    _row(
+        "hosted_vllm",
+        None,
+        "HOSTED_VLLM_API_KEY",
+        "HOSTED_VLLM_API_BASE",
+        aliases=("vllm",),
+        takes_top_k=True,
+        **_NO_KEY,
+    ),
     _row(
         "ollama",
         "http://localhost:11434/v1",
@@ -139,6 +159,7 @@ ROWS: tuple[Provider, ...] = (
         adds_v1=True,
         takes_stream_options=False,  # unknown fields are an error; usage comes unasked, in the last chunk
         max_tokens_only=True,
+        takes_user=False,
     ),
     _row(
         "codestral",
@@ -148,6 +169,7 @@ ROWS: tuple[Provider, ...] = (
         paths=_CHAT,
         takes_stream_options=False,
         max_tokens_only=True,
+        takes_user=False,
     ),
     _row(
         "deepseek",
@@ -156,6 +178,7 @@ ROWS: tuple[Provider, ...] = (
         "DEEPSEEK_API_BASE",
         paths=_CHAT_TEXT,
         max_tokens_only=True,
+        takes_reasoning=True,
     ),
     _row(
         "together_ai",
@@ -165,6 +188,7 @@ ROWS: tuple[Provider, ...] = (
         aliases=("together",),
         paths=_CHAT_TEXT_EMBED,
         max_tokens_only=True,
+        takes_top_k=True,
     ),
     _row(
         "fireworks_ai",
@@ -172,12 +196,14 @@ ROWS: tuple[Provider, ...] = (
         "FIREWORKS_API_KEY FIREWORKS_AI_API_KEY FIREWORKSAI_API_KEY FIREWORKS_AI_TOKEN",
         "FIREWORKS_API_BASE",
         max_tokens_only=True,
+        takes_top_k=True,
     ),
     _row(
         "openrouter",
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY OR_API_KEY",
         "OPENROUTER_API_BASE",
+        takes_top_k=True,
     ),
     _row(
         "perplexity",
@@ -187,6 +213,7 @@ ROWS: tuple[Provider, ...] = (
         paths=_CHAT,
         takes_stream_options=False,  # not in its reference; usage comes unasked
         max_tokens_only=True,
+        takes_user=False,
     ),
     _row("xai", "https://api.x.ai/v1", "XAI_API_KEY", "XAI_API_BASE", paths=_paths(CHAT, COMPLETIONS, RESPONSES)),
     _row("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "CEREBRAS_API_BASE", paths=_CHAT_TEXT),
@@ -213,6 +240,7 @@ ROWS: tuple[Provider, ...] = (
         "DEEPINFRA_API_BASE",
         paths=_CHAT_TEXT_EMBED,
         max_tokens_only=True,
+        takes_top_k=True,
     ),
     _row(
         "anyscale",
@@ -237,7 +265,14 @@ ROWS: tuple[Provider, ...] = (
         paths=_CHAT_TEXT_EMBED,
         max_tokens_only=True,
     ),
-    _row("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", "MOONSHOT_API_BASE", paths=_CHAT),
+    _row(
+        "moonshot",
+        "https://api.moonshot.ai/v1",
+        "MOONSHOT_API_KEY",
+        "MOONSHOT_API_BASE",
+        paths=_CHAT,
+        takes_reasoning=True,
+    ),
     _row(
         "dashscope",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
@@ -262,6 +297,7 @@ ROWS: tuple[Provider, ...] = (
         paths=_CHAT_EMBED,
         takes_stream_options=False,  # rejected (https://docs.cohere.com/docs/compatibility-api)
         max_tokens_only=True,
+        takes_user=False,
     ),
     _row(
         "gemini",  # Google's OpenAI-compatible endpoint, https://ai.google.dev/gemini-api/docs/openai
@@ -269,8 +305,17 @@ ROWS: tuple[Provider, ...] = (
         "GEMINI_API_KEY GOOGLE_API_KEY",
         "GEMINI_API_BASE",
         paths=_CHAT_EMBED,
+        takes_user=False,
     ),
-    _row("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "ZAI_API_BASE", paths=_CHAT, max_tokens_only=True),
+    _row(
+        "zai",
+        "https://api.z.ai/api/paas/v4",
+        "ZAI_API_KEY",
+        "ZAI_API_BASE",
+        paths=_CHAT,
+        max_tokens_only=True,
+        takes_reasoning=True,
+    ),
     _row("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", "MINIMAX_API_BASE", paths=_CHAT),
     _row("novita", "https://api.novita.ai/v3/openai", "NOVITA_API_KEY", "NOVITA_API_BASE", paths=_CHAT_TEXT_EMBED),
     _row("nebius", "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY", "NEBIUS_API_BASE", paths=_CHAT_TEXT_EMBED),

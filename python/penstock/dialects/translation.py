@@ -1,4 +1,4 @@
-"""The registry of translations between dialects, by (caller, upstream)."""
+"""What a translation between two dialects is; those that there are: `translations`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.dialects.call import CallFacts
-from penstock.dialects.dialect import Dialect
 from penstock.dialects.provider_rows import Provider
 
 
@@ -39,6 +38,3 @@ class Translation:
     request: Asks
     response: Callable[[bytes, CallFacts], bytes]
     stream: Callable[[CallFacts], StreamTranslator]
-
-
-TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {}

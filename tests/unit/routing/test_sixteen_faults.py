@@ -36,9 +36,7 @@ CASES = [
         within_s=2.0,
     ),
     Case(what="3 500 once", script=[(Fault.SERVER, 0.1)], steps=["p+0.25"], within_s=1.0),
-    Case(
-        what="4 503 for ever", script=[(Fault.OVERLOADED, 0.1)] * 3, steps=["p+0.25", "p+0.50", "f"], within_s=2.0
-    ),
+    Case(what="4 503 for ever", script=[(Fault.OVERLOADED, 0.1)] * 3, steps=["p+0.25", "p+0.50", "f"], within_s=2.0),
     Case(
         what="4 503 for ever, each after 9 s",
         script=[(Fault.OVERLOADED, 9.0)] * 3,
@@ -114,9 +112,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_fault(case: Case) -> None:
     settings: dict[str, Any] = {"timeout_s": 30.0, "fallbacks": {"main": ("spare",)}, **case.settings}
-    compiled = routes(
-        deployment("p"), deployment("f", "spare"), deployment("long", "longer"), **settings
-    )
+    compiled = routes(deployment("p"), deployment("f", "spare"), deployment("long", "longer"), **settings)
     walk = Walk(compiled, stream=case.stream)
     assert walk.step() == "p"
     for (fault, took_s), expected in zip(case.script, case.steps, strict=True):

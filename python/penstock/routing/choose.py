@@ -55,6 +55,11 @@ def weighted(members: Sequence[Member], weights: Sequence[float], roll: float) -
     return last
 
 
+def uniform(members: Sequence[Member], question: Question) -> Member:
+    """simple-shuffle of a group where nobody has a weight or a limit."""
+    return any_of(members, question.roll)
+
+
 def simple_shuffle(members: Sequence[Member], question: Question) -> Member:
     """By weight; without any weight by rpm, then by tpm, else each alike. One without a weight among others that
     have one is only used when those are away, as LiteLLM does it."""

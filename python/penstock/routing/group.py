@@ -1,35 +1,39 @@
 """One model as callers name it, compiled: who can serve it, and everything that the settings say about it.
 
-Made by Routes, shared by all journeys, never changed.
+Made by Routes, shared by all journeys, never changed (but for the members that it keeps at hand).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from penstock.config.models import Deployment, RouterSettings
 from penstock.dialects.failure import Fault
-from penstock.routing.choose import STRATEGIES, Member, Strategy, lowest_order, simple_shuffle
+from penstock.routing.choose import STRATEGIES, Member, Strategy, lowest_order, simple_shuffle, uniform
 from penstock.routing.health import Health
 from penstock.routing.policy import named_retries
 
 DEFAULT_TAG = "default"
+ANY = "*"  # as a source of fallbacks: every group
 
 
 class Group:
     """Deployments that stand for one another.
 
     name    model_name of the rows: what keys, fallbacks and metrics speak of; the pattern for a wildcard
+    key     what tells two apart: the same for a name and its aliases, another for each name that fits a pattern
     asked   what the caller wrote: an alias, a name that fits the pattern, or the name
     """
 
     __slots__ = (
+        "_held",
         "asked",
         "content_policy_fallbacks",
         "context_window_fallbacks",
         "deployments",
         "fallbacks",
         "has_order",
+        "key",
         "name",
         "retries",
         "strategy",
@@ -39,8 +43,12 @@ class Group:
         self.name = name
         self.asked = asked
         self.deployments = tuple(deployments)
+        is_one = len(deployments) == 1 and deployments[0].id == asked
+        self.key = asked if "*" in name or is_one else name
         self.has_order = any(each.order is not None for each in deployments)
         self.strategy: Strategy = STRATEGIES.get(settings.strategy, simple_shuffle)
+        if self.strategy is simple_shuffle and not any(each.weight or each.rpm or each.tpm for each in deployments):
+            self.strategy = uniform
         self.retries: dict[Fault, int] = {}  # of classes that a policy names
         for fault in Fault:
             named = named_retries(settings, asked, fault)
@@ -48,6 +56,7 @@ class Group:
                 named = named_retries(settings, name, fault)
             if named is not None:
                 self.retries[fault] = named
+        self._held: tuple[Health, int, list[Member]] | None = None
         self.fallbacks = self._targets(settings.fallbacks, settings.default_fallbacks)
         self.context_window_fallbacks = self._targets(settings.context_window_fallbacks, ())
         self.content_policy_fallbacks = self._targets(settings.content_policy_fallbacks, ())
@@ -56,18 +65,28 @@ class Group:
         asked = "" if self.asked == self.name else f" asked as {self.asked}"
         return f"<Group {self.name}{asked}: {', '.join(each.id for each in self.deployments)}>"
 
-    def _targets(self, graph: object, default: tuple[str, ...]) -> tuple[str, ...]:
-        assert hasattr(graph, "get")
-        for name in (self.asked, self.name, "*"):
-            targets: tuple[str, ...] | None = graph.get(name)
-            if targets:
+    def _targets(self, graph: Mapping[str, tuple[str, ...]], default: tuple[str, ...]) -> tuple[str, ...]:
+        for name in (self.asked, self.name, ANY):
+            if targets := graph.get(name):
                 return targets
         return default
 
+    def targets(self, fault: Fault | None) -> tuple[str, ...]:
+        """Where it falls back to after `fault`; None: it could not be asked at all."""
+        if fault is Fault.CONTEXT_WINDOW:
+            return self.context_window_fallbacks
+        if fault is Fault.CONTENT_POLICY:
+            return self.content_policy_fallbacks
+        return () if fault is Fault.BAD_REQUEST else self.fallbacks
+
     def members(self, health: Health) -> list[Member]:
-        """Each deployment beside its state."""
-        of = health.of
-        return [Member(each, of(each)) for each in self.deployments]
+        """Each deployment beside its state: kept, since a request would spend a third of its time on making them."""
+        held = self._held
+        if held is not None and held[0] is health and held[1] == health.forgotten_n:
+            return held[2]
+        members = [Member(each, health.of(each)) for each in self.deployments]
+        self._held = (health, health.forgotten_n, members)
+        return members
 
     def tagged(self, tags: Sequence[str], *, match_any: bool) -> tuple[Deployment, ...]:
         """Those that may serve a request with these tags: LiteLLM's tag routing. Without tags, or when nobody has

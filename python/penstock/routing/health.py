@@ -108,11 +108,12 @@ def ready_after_s(deployment: Deployment, state: State, now_s: float) -> float:
 class Health:
     """All deployments, by id. Outlives reloads: `settings` is replaced, states stay."""
 
-    __slots__ = ("_seen_s", "_states", "hedges", "settings")
+    __slots__ = ("_seen_s", "_states", "forgotten_n", "hedges", "settings")
 
     def __init__(self, settings: RouterSettings | None = None) -> None:
         self.settings = RouterSettings() if settings is None else settings
         self.hedges = Window()
+        self.forgotten_n = 0  # grows when states were forgotten: who holds states asks for them again
         self._states: dict[str, State] = {}
         self._seen_s = 0.0  # the newest time that anybody told
 
@@ -127,15 +128,18 @@ class Health:
 
     def _new(self, name: str) -> State:
         if len(self._states) >= STATES_N:
-            for old in [key for key, each in self._states.items() if each.is_resting][: STATES_N // 4]:
-                del self._states[old]
+            self._forget([key for key, each in self._states.items() if each.is_resting][: STATES_N // 4])
         state = self._states[name] = State()
         return state
 
     def keep(self, ids: Collection[str]) -> None:
         """Forget all others that rest: after a reload."""
-        for gone in [key for key, each in self._states.items() if key not in ids and each.is_resting]:
-            del self._states[gone]
+        self._forget([key for key, each in self._states.items() if key not in ids and each.is_resting])
+
+    def _forget(self, names: Collection[str]) -> None:
+        for each in names:
+            del self._states[each]
+        self.forgotten_n += 1
 
     # -- what happens to an attempt --
 

@@ -1,8 +1,8 @@
-"""Which group a model name means: exact names, aliases, patterns; compiled once from a configuration.
+"""Which group a model name means: exact names, aliases, ids, patterns; compiled once from a configuration.
 
-Exact before alias before pattern; of the patterns that fit the one with most characters outside of its stars. What a
-star matched goes into the star of the deployment's model. Immutable but for a bounded memory of names that fitted a
-pattern. Thread: any that keeps to one at a time; the gateway's event loop.
+In that order; of the patterns that fit the one with most characters outside of its stars. What a star matched goes
+into the star of the deployment's model. An id means that one deployment, as LiteLLM has it. Immutable but for a
+bounded memory of names that fitted a pattern. Thread: one at a time; the gateway's event loop.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from penstock.config.models import Config, Deployment
-from penstock.routing.fallbacks import check_fallbacks
 from penstock.routing.group import Group
 from penstock.routing.health import Health
 from penstock.routing.journey import Journey
 
-__all__ = ["Group", "Routes", "check_fallbacks"]
+__all__ = ["Group", "Routes"]
 
 FITTED_N = 1024  # names kept that fitted a pattern: callers choose them, so they are bounded
 NAME_CHARS = 512  # a longer name fits no pattern
@@ -57,6 +56,9 @@ class Routes:
             group = self.group(target)
             if group is not None and alias not in self._exact:
                 self._exact[alias] = Group(group.name, alias, group.deployments, self.settings)
+        for each in config.deployments:
+            if each.id not in self._exact and "*" not in each.model:
+                self._exact[each.id] = Group(each.group, each.id, (each,), self.settings)
 
     def __repr__(self) -> str:
         return f"<Routes {len(self._exact)} names, {len(self._patterns)} patterns>"

@@ -11,11 +11,14 @@ The caller shall learn what happened to what it asked for; a later failure of a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from penstock.dialects.failure import Failure, Fault
+from penstock.routing.choose import Member
+from penstock.routing.health import State, ready_after_s
 
+LEAST_S = 0.05
 OWNERS = frozenset({Fault.AUTHENTICATION, Fault.NOT_FOUND})
 
 
@@ -50,12 +53,27 @@ def _rank(told: Told) -> int:
     return 5 if is_asked else 4
 
 
-def nobody_ready(group: str, reasons: Collection[str], retry_after_s: float) -> Failure:
-    """No attempt was possible: all circuits are open or limits reached. A 429 with the soonest chance."""
-    what = "; ".join(reasons)
+def may_come_back(state: State) -> float | None:
+    """When an open circuit lets a probe through; None when it is closed or one is on its way."""
+    return None if state.is_probed else state.open_until_s
+
+
+def nothing_sent(asked: str, members: Sequence[Member], tags: Sequence[str], ends_s: float, now_s: float) -> Failure:
+    """Why no attempt was possible. With all circuits open or limits reached a 429 with the soonest chance."""
+    if now_s >= ends_s:
+        return Failure(fault=Fault.BUDGET, status=504, message=f"no time was left to ask for {asked!r}")
+    if not members:
+        names = ", ".join(tags) or "none"
+        message = f"no deployment of {asked!r} is for a request with these tags: {names}"
+        return Failure(fault=Fault.BAD_REQUEST, status=400, message=message)
+    reasons: list[str] = []
+    for deployment, state in members:
+        last = None if state.open_until_s is None else state.last_failure
+        reasons.append(f"{deployment.id} {'is at its limits' if last is None else f'cools down after: {last.message}'}")
+    soonest_s = max(LEAST_S, min(ready_after_s(each[0], each[1], now_s) for each in members))
     return Failure(
         fault=Fault.RATE_LIMIT,
         status=429,
-        message=f"no deployment of {group!r} can be used now, try again in {retry_after_s:.1f} s: {what}",
-        retry_after_s=retry_after_s,
+        message=f"no deployment of {asked!r} can be used now, try again in {soonest_s:.1f} s: {'; '.join(reasons)}",
+        retry_after_s=soonest_s,
     )

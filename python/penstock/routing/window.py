@@ -69,21 +69,19 @@ class Window:
 class Samples:
     """The newest SAMPLES_N of a measurement in seconds."""
 
-    __slots__ = ("_kept", "added_n")
+    __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[float, float]] = deque(maxlen=SAMPLES_N)
-        self.added_n = 0  # ever: tells readers when to look again
+        self._kept: deque[tuple[float, float]] = deque(maxlen=SAMPLES_N)  # when, how long
 
     def __repr__(self) -> str:
-        return f"<Samples {len(self._kept)} of {self.added_n}>"
+        return f"<Samples {len(self._kept)}>"
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def add(self, value_s: float, now_s: float) -> None:
         self._kept.append((now_s, value_s))
-        self.added_n += 1
 
     def values(self, since_s: float) -> list[float]:
         """Oldest first, without those taken before `since_s`."""
@@ -91,8 +89,13 @@ class Samples:
 
     def mean(self, since_s: float, *, newest_n: int) -> float | None:
         """None without samples."""
-        values = self.values(since_s)[-newest_n:]
-        return sum(values) / len(values) if values else None
+        total_s, n = 0.0, 0
+        for at_s, value_s in reversed(self._kept):
+            if at_s < since_s or n == newest_n:
+                break
+            total_s += value_s
+            n += 1
+        return total_s / n if n else None
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -126,10 +126,13 @@ class RouterSettings:
     aliases: Mapping[str, str] = NOTHING  # model_group_alias: name -> group
     hidden_aliases: frozenset[str] = frozenset()  # not in /v1/models
     pre_call_checks: bool = False  # enable_pre_call_checks
+    tag_filtering: bool = False  # enable_tag_filtering: only deployments that have a tag of the request
+    tag_match_any: bool = True  # tag_filtering_match_any; False = all of the request's tags
     # Ours, in `penstock_settings`:
     hold_events_n: int = 64  # before the first semantic token, held back so that a fallback stays invisible
     hold_bytes: int = 256 * 1024
     hold_s: float = 30.0
+    fallback_reserve: float = 1 / 3  # of the time that is left, kept from an attempt while there are other routes
     rescue: bool = False  # replay a cut stream on the fallback
     hedge: bool = False  # a second attempt when the first token is late
     hedge_percentile: float = 0.95  # of the group's recent TTFT

@@ -236,7 +236,10 @@ def _blocks(message: Members, where: str, refusals: Refusals) -> list[Members]:
 def _assistant(message: Members, where: str, refusals: Refusals) -> list[Members]:
     """Thinking first, as Anthropic wants it back: whole and signed, or not at all."""
     thoughts = message.get("thinking_blocks")
-    blocks = [each for each in thoughts if _is_signed(each)] if isinstance(thoughts, list) else []
+    blocks: list[Members] = []
+    for each in thoughts if isinstance(thoughts, list) else []:
+        if _is_signed(each):  # `index` is left by SDKs that gathered a stream
+            blocks.append({name: value for name, value in each.items() if name != "index"})
     blocks += _blocks(message, where, refusals)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         blocks.append({"type": "text", "text": message["refusal"]})

@@ -305,7 +305,7 @@ class Journey:
         is_begun = self.is_stream and failure.fault in BEGUN if begun is None else begun
         self._is_begun = self._is_begun or is_begun
         self._told.append(Told(failure, flight.depth, is_begun))
-        if failure.fault in NEVER_SAME or failure.should_retry is False:
+        if failure.should_retry is False or (failure.fault in NEVER_SAME and not failure.should_retry):
             self._banned.add(flight.deployment.id)
 
     def succeeded(

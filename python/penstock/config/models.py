@@ -80,6 +80,8 @@ class Deployment:
     max_input_tokens: int | None = None
     price: Price = Price()
     info: Mapping[str, Any] = field(default=NOTHING, repr=False)  # model_info, whole, for /model/info
+    # What others work out of this row once (dialects: addresses and headers); it goes with the row.
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,11 @@ from penstock.journal.record import new_id
 if TYPE_CHECKING:
     from penstock.config.models import Key
     from penstock.gateway.app import Gateway
+    from penstock.journal.sinks.prometheus import Prometheus, State
 
 PLAIN = ("content-type", "application/json")
 CREATED_S = 1677610602  # what LiteLLM answers as the birth of every model
+STATES: dict[str, State] = {"closed": 0, "half-open": 1, "open": 2}
 Handler = Callable[[Inbound], Awaitable[None]]
 
 
@@ -127,7 +129,9 @@ class Admin:
             "deployments": len(setup.config.deployments),
             "cooling_down": down,
             "http2": setup.config.upstream.http2,
-            "transport": {name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")},
+            "transport": {
+                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
+            },
             "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)
@@ -150,12 +154,28 @@ class Admin:
                 from penstock.journal.sinks.prometheus import CONTENT_TYPE, Prometheus  # loaded already
 
                 assert isinstance(sink, Prometheus)
-                sink.set_in_flight(self._gateway.running_n - 1)
+                self._gauge(sink)
                 body = await asyncio.to_thread(sink.render)
                 await inbound.respond(200, [("content-type", CONTENT_TYPE)], body)
                 return
         text = "metrics are off: put callbacks: [prometheus] into litellm_settings"
         await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+
+    def _gauge(self, sink: Prometheus) -> None:
+        """What is counted elsewhere, as of now."""
+        setup = self._gateway.setup
+        sink.set_in_flight(self._gateway.running_n - 1)
+        sink.watch_journal(setup.journal.stats)
+        circuits = setup.health.snapshot(now_s())
+        for each in setup.config.deployments:
+            circuit = circuits[each.id]["circuit"] if each.id in circuits else "closed"
+            sink.set_deployment_state(
+                each.id,
+                model=each.model,
+                api_host=setup.place(each).api_host,
+                provider=each.provider,
+                state=STATES[circuit],
+            )
 
     async def _root(self, inbound: Inbound) -> None:
         await _json(inbound, 200, {"name": "penstock", "version": penstock.__version__, "models": "/v1/models"})

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from penstock.config.models import Config
 
 log = logging.getLogger("penstock.gateway")
-INTERNAL = b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+INTERNAL = (
+    b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+)
 
 
 class Gateway:
@@ -60,6 +62,7 @@ class Gateway:
             except Exception:  # the head has gone out already: the server cuts the connection
                 raise CallerGone("the answer broke off") from None
         finally:
+            inbound.unwatch()
             self.running_n -= 1
 
     async def _dispatch(self, inbound: Inbound) -> None:

@@ -74,14 +74,15 @@ class ASGIInbound:
             self.is_gone = True
             self._task.cancel()
 
-    def _unwatch(self) -> None:
+    def unwatch(self) -> None:
+        """The end of watch()."""
         self._task = None
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self._unwatch()
+        self.unwatch()
         await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers, len(body))})
         await self._send({"type": "http.response.body", "body": body})
 
@@ -98,7 +99,7 @@ class ASGIInbound:
         return send
 
     async def end(self) -> None:
-        self._unwatch()
+        self.unwatch()
         await self._send({"type": "http.response.body", "body": b""})
 
 

@@ -33,15 +33,28 @@ if TYPE_CHECKING:
     from penstock.gateway.setup import Setup
 
 JSON = ("content-type", "application/json")
+TAGS_N = 16
 
 
 class Call:
     """What is known of one call on its way. Owner: the task that serves it."""
 
-    __slots__ = ("endpoint", "facts", "hooked", "inbound", "journey", "key", "record", "roll", "setup", "started_s")
+    __slots__ = (
+        "endpoint",
+        "facts",
+        "has_journey",
+        "hooked",
+        "inbound",
+        "journey",
+        "key",
+        "record",
+        "roll",
+        "setup",
+        "started_s",
+    )
 
     facts: CallFacts
-    journey: Journey
+    journey: Journey  # with has_journey
     key: Key
 
     def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
@@ -49,11 +62,10 @@ class Call:
         self.inbound = inbound
         self.endpoint = endpoint
         self.roll = random
+        self.has_journey = False
         self.hooked: Hooked | None = None
         self.started_s = now_s()
-        self.record = Record(
-            id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
-        )
+        self.record = Record(id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value)
 
     def __repr__(self) -> str:
         return f"<Call {self.record.id} {self.endpoint.name}>"
@@ -71,6 +83,9 @@ class Call:
                 raise
             _uncancel()
         finally:
+            if self.has_journey:
+                self.journey.close(now_s())
+                record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 
@@ -109,15 +124,22 @@ class Call:
         record.model_asked = read.facts.model
         record.stream = read.facts.stream
         record.user = read.user
+        record.traceparent = inbound.header("traceparent")
+        record.caller_id = inbound.header("x-request-id")
+        record.session = inbound.header("x-litellm-session-id") or inbound.header("x-claude-code-session-id")
+        if (tags := inbound.header("x-litellm-tags")) is not None:
+            record.tags = tuple(each for tag in tags.split(",")[:TAGS_N] if (each := tag.strip()))
         if setup.config.journal.keep_text:
             record.request_text = body.decode("utf-8", "replace")
 
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
-        model = self.facts.model
+        model, record = self.facts.model, self.record
         group = self.setup.routes.group(model)
         if group is None:
-            raise BadRequest(f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404)
+            raise BadRequest(
+                f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404
+            )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
         retries = self.inbound.header("x-stainless-retry-count")
@@ -126,8 +148,16 @@ class Call:
             self.setup.health,
             stream=self.facts.stream,
             now_s=now_s(),
-            sdk_retries_n=int(retries) if retries and retries.isdecimal() else 0,
+            tags=record.tags,
+            sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
         )
+        self.has_journey = True
+
+    def secrets(self) -> list[str]:
+        """The keys of deployments that were tried: what a provider quotes of them is not for the journal."""
+        tried = {each.deployment for each in self.record.attempts}
+        keys = [each.api_key for each in self.setup.config.deployments if each.id in tried]
+        return [key.reveal() for key in keys if key is not None]
 
     # -- answers that both kinds share --
 
@@ -137,17 +167,13 @@ class Call:
         status, body = error_body(self.endpoint.dialect, failure, request_id=record.id)
         record.outcome = "refused" if not record.attempts else "failed"
         record.status = status
-        record.error = error_of(failure)
+        record.error = error_of(failure, secrets=self.secrets())
         headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
-        headers.append(("x-should-retry", self._should_retry(failure)))
+        headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))
         record.sent_bytes = len(body)
         await self.inbound.respond(status, headers, body)
-
-    def _should_retry(self, failure: Failure) -> str:
-        """What the SDK shall do: the gateway has tried what there was to try, so no, but for limits that pass."""
-        return "true" if failure.fault is Fault.RATE_LIMIT and failure.retry_after_s is not None else "false"
 
 
 def _uncancel() -> None:

@@ -29,8 +29,9 @@ class Server(MPServer):
         self.reload_signal = False
         self.main_loop_interrupt.clear()
         for each in self.wrks:
-            if each.inner.pid is not None and each.is_alive():
-                os.kill(each.inner.pid, signal.SIGHUP)
+            process = each.inner
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGHUP)
 
 
 def serve(options: argparse.Namespace, *, connections: int) -> None:

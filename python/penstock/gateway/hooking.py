@@ -1,8 +1,8 @@
 """People's hooks around one call: only made when somebody overrides one. Their refusals become the caller's errors.
 
 Order: pre_call may replace the body before it is routed; during_call runs beside the attempts and nothing goes out
-before it has come back; post_call sees the answer. What a hook raises by mistake fails the call: a guardrail that breaks
-lets nothing through.
+before it has come back; post_call sees the answer. What a hook raises by mistake fails the call: a guardrail that
+breaks lets nothing through.
 """
 
 from __future__ import annotations

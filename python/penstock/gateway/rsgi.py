@@ -55,17 +55,24 @@ class RSGIInbound:
 
     def watch(self) -> None:
         self._task = asyncio.current_task()
+        # A future of the running loop without a task behind it.
         self._gone_future = self._protocol.client_disconnect()
-        # It becomes a future of this loop by being awaited; no task of ours is needed.
-        asyncio.ensure_future(self._gone_future).add_done_callback(self._on_gone)
+        self._gone_future.add_done_callback(self._on_gone)
 
-    def _on_gone(self, _future: Any) -> None:
-        if self._task is not None and not self._task.done():
+    def _on_gone(self, future: Any) -> None:
+        if self._task is not None and not self._task.done() and not future.cancelled():
             self.is_gone = True
             self._task.cancel()
 
-    async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def unwatch(self) -> None:
+        """The end of watch(). Without it Granian would keep the future, and with it this request, for ever."""
         self._task = None
+        if self._gone_future is not None:
+            self._gone_future.cancel()
+            self._gone_future = None
+
+    async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.unwatch()
         self._protocol.response_bytes(status, headers, body)
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
@@ -81,4 +88,4 @@ class RSGIInbound:
         return send
 
     async def end(self) -> None:
-        self._task = None  # the response ends when the application's call returns
+        self.unwatch()  # the response ends when the application's call returns

@@ -14,9 +14,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.config.load import load
-from penstock.config.report import report
-
 if TYPE_CHECKING:
     from penstock.config.models import Config
     from penstock.gateway.app import Gateway
@@ -44,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--granian_threads", type=int, default=1, help="threads of the server in each process")
     add("--ssl_certfile_path", type=Path, metavar="FILE", default=None)
     add("--ssl_keyfile_path", type=Path, metavar="FILE", default=None)
-    add("--keepalive_timeout", type=float, metavar="S", default=None, help="seconds an idle caller's connection is kept")
+    add(
+        "--keepalive_timeout", type=float, metavar="S", default=None, help="seconds an idle caller's connection is kept"
+    )
     add("--log_level", default=env.get("LITELLM_LOG", "info").lower(), choices=("debug", "info", "warning", "error"))
     add("--access_log", action="store_true", help="a line for each request")
     add("--run_granian", action="store_true", help="accepted; it is what runs anyway")
@@ -63,6 +62,18 @@ def run(options: argparse.Namespace) -> int:
     if options.config is None and options.model is None:
         print("give --config FILE, or --model provider/name for a single model", file=sys.stderr)
         return 2
+    try:
+        return _serve(options)
+    except ModuleNotFoundError as err:
+        print(f"penstock serve: needs {err.name}: pip install 'penstock[gateway]'", file=sys.stderr)
+        return 2
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from penstock.config.load import load
+    from penstock.config.report import report
+    from penstock.gateway.granian_server import serve
+
     if options.config is not None:
         loaded = load(options.config)
         if loaded.complaints:
@@ -75,8 +86,6 @@ def run(options: argparse.Namespace) -> int:
         os.environ["PENSTOCK_MODEL"] = options.model
         os.environ["PENSTOCK_API_BASE"] = options.api_base or ""
         single_model()
-    from penstock.gateway.granian_server import serve  # a server is needed by nothing else of this package
-
     serve(options, connections=CONNECTIONS)
     return 0
 
@@ -84,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
 def single_model() -> Config:
     """The configuration of `--model`. SystemExit with what is wrong with it."""
     from penstock.config.load import loads
+    from penstock.config.report import report
 
     params = {"model": os.environ["PENSTOCK_MODEL"]}
     if base := os.environ.get("PENSTOCK_API_BASE"):
@@ -98,6 +108,8 @@ def single_model() -> Config:
 
 def worker() -> Gateway:
     """The application of one worker process; Granian calls it there."""
+    from penstock.config.load import load
+    from penstock.config.report import report
     from penstock.gateway.app import Gateway
 
     path = os.environ.get(CONFIG_VARIABLE)

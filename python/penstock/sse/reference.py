@@ -1,6 +1,7 @@
 """Tally in plain Python: slow, and the judge of the fast one. One JSON parse per event, no cleverness.
 
-An error event and all after it stays out of what is relayed: how the caller is told is the relay's decision.
+An error event or a malformed one, and all after it, stays out of what is relayed: how the caller is told is the relay's
+decision.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ class Tally:
     """Counts one upstream stream; see docs/gateway.md for the interface."""
 
     def __init__(
-        self, dialect: str, *, strip_usage: bool = False, keep_text: bool = False, max_event_bytes: int = MAX_EVENT_BYTES
+        self,
+        dialect: str,
+        *,
+        strip_usage: bool = False,
+        keep_text: bool = False,
+        max_event_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
         self.dialect = dialect
         self.strip_usage = strip_usage
@@ -52,7 +58,7 @@ class Tally:
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.seen & FINISHED) and not self.seen & ERROR
+        return bool(self.seen & FINISHED) and not self.seen & (ERROR | MALFORMED)
 
     def text(self) -> str:
         return "".join(self._text)
@@ -67,7 +73,7 @@ class Tally:
         """The whole events to relay."""
         out: list[bytes] = []
         for event in self._events.feed(data):
-            if self.seen & ERROR:
+            if self.seen & (ERROR | MALFORMED):
                 break
             raw = self._count(event)
             if raw:
@@ -91,7 +97,7 @@ class Tally:
         if not isinstance(value, dict):
             self.malformed_n += 1
             self.seen |= MALFORMED
-            return event.raw
+            return b""
         if self._is_error(event, value):
             return b""
         if self.dialect == "messages":
@@ -142,7 +148,7 @@ class Tally:
         return NULL_USAGE.sub(b"", event.raw, count=1) if usage is None and "usage" in value else event.raw
 
     def _choice(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index") if isinstance(choice.get("index"), int) else 0
+        index = _index(choice)
         delta = choice.get("delta")
         delta = delta if isinstance(delta, dict) else choice
         is_first = index == 0
@@ -165,9 +171,10 @@ class Tally:
             self.finish_reason = _text(reason)
 
     def _tool(self, call: dict[str, Any]) -> None:
-        index = call.get("index") if isinstance(call.get("index"), int) else 0
+        index = _index(call)
         entry = self._tools.setdefault(index, ["", "", ""])
-        function = call.get("function") if isinstance(call.get("function"), dict) else {}
+        given = call.get("function")
+        function = given if isinstance(given, dict) else {}
         entry[0] = entry[0] or _text(call.get("id")) or ""
         entry[1] = entry[1] or _text(function.get("name")) or ""
         entry[2] += _text(function.get("arguments")) or ""
@@ -183,7 +190,11 @@ class Tally:
             if block.get("type") not in ("text", "thinking"):
                 self._spoke(None)
                 if block.get("type") == "tool_use" and self.keep_text:
-                    self._tools[value.get("index", 0)] = [_text(block.get("id")) or "", _text(block.get("name")) or "", ""]
+                    self._tools[value.get("index", 0)] = [
+                        _text(block.get("id")) or "",
+                        _text(block.get("name")) or "",
+                        "",
+                    ]
         elif kind == "content_block_delta" and isinstance(value.get("delta"), dict):
             self._block_delta(value, value["delta"])
         elif kind == "message_delta":
@@ -216,9 +227,8 @@ class Tally:
         kind = _text(value.get("type")) or ""
         if kind.endswith(".delta") and value.get("delta"):
             self._spoke(value["delta"] if kind == "response.output_text.delta" else None)
-        elif kind == "response.output_item.added" and isinstance(value.get("item"), dict):
-            if value["item"].get("type") not in ("message", "reasoning"):
-                self._spoke(None)
+        elif kind == "response.output_item.added" and _type(value.get("item")) not in (None, "message", "reasoning"):
+            self._spoke(None)
         response = value.get("response")
         if isinstance(response, dict):
             self.id, self.model = _text(response.get("id")), _text(response.get("model"))
@@ -228,6 +238,15 @@ class Tally:
             if kind in ENDS:
                 self.finish_reason = _text(response.get("status"))
                 self.seen |= FINISHED | DONE
+
+
+def _index(value: dict[str, Any]) -> int:
+    index = value.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def _type(item: object) -> str | None:
+    return _text(item.get("type")) if isinstance(item, dict) else None
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ schema's version is in `user_version`: older files are migrated, newer ones refu
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,10 @@ class Sqlite(Sink):
         self.name = "sqlite"
         self.path = path
         self._db: sqlite3.Connection | None = None
+
+    @property
+    def key(self) -> Hashable:
+        return (self.name, self.path)
 
     def write(self, records: Sequence[Record]) -> None:
         db = self._db or self._open()

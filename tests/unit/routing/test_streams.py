@@ -63,6 +63,14 @@ def test_a_rescue_comes_after_the_time_to_begin_is_over() -> None:
     assert walk.trial.clocks.head_s == pytest.approx(30.0)
 
 
+@pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.OVERLOADED, Fault.CUT])
+def test_a_failed_rescue_does_not_mask_what_broke_the_stream(fault: Fault) -> None:
+    walk = Walk(routes(P, F, **RESCUE), stream=True)
+    walk.step()
+    assert walk.fail(Fault.STALL, begun=True) == "f!"
+    assert walk.fail(fault, begun=True) == "give up stall"
+
+
 def test_the_caller_who_left_is_not_rescued() -> None:
     walk = Walk(routes(P, F, **RESCUE), stream=True)
     walk.step()

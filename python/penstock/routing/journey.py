@@ -303,9 +303,10 @@ class Journey:
             return
         self._last = flight.deployment
         is_begun = self.is_stream and failure.fault in BEGUN if begun is None else begun
+        is_break = is_begun and not self._is_begun  # a rescue that fails too is not what broke the answer
         self._is_begun = self._is_begun or is_begun
-        self._told.append(Told(failure, flight.depth, is_begun))
-        if failure.fault in NEVER_SAME or failure.should_retry is False:
+        self._told.append(Told(failure, flight.depth, is_break))
+        if failure.should_retry is False or (failure.fault in NEVER_SAME and not failure.should_retry):
             self._banned.add(flight.deployment.id)
 
     def succeeded(

@@ -27,7 +27,7 @@ class Told(NamedTuple):
 
     failure: Failure
     depth: int
-    is_begun: bool  # the caller had seen a part
+    is_break: bool  # it broke an answer of which the caller had seen a part
 
 
 def verdict(told: Sequence[Told]) -> Failure | None:
@@ -43,7 +43,7 @@ def verdict(told: Sequence[Told]) -> Failure | None:
 
 def _rank(told: Told) -> int:
     failure = told.failure
-    if told.is_begun:
+    if told.is_break:
         return 6
     is_asked = told.depth == 0
     if failure.status is None:

@@ -94,6 +94,8 @@ def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
             out[name] = value
         elif name not in _IGNORED and not (name in _NEUTRAL and value == _NEUTRAL[name]):
             refusals.cannot(name, "Anthropic does not know it")
+    if "output_config" in out:
+        members_at(out["output_config"], "output_config")
     if chat.get("stream") is True:
         out["stream"] = True
     for rule in _RULES:
@@ -165,7 +167,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
     if isinstance(effort, dict):
         effort = effort.get("effort")
     if effort is not None and "thinking" not in out:
-        if effort not in EFFORTS:
+        if not isinstance(effort, str) or effort not in EFFORTS:
             raise BadRequest(f"reasoning_effort {effort!r} is not known", param="reasoning_effort")
         wish = thinking_of(effort, model)
         if "output_config" in wish:
@@ -234,7 +236,10 @@ def _blocks(message: Members, where: str, refusals: Refusals) -> list[Members]:
 def _assistant(message: Members, where: str, refusals: Refusals) -> list[Members]:
     """Thinking first, as Anthropic wants it back: whole and signed, or not at all."""
     thoughts = message.get("thinking_blocks")
-    blocks = [each for each in thoughts if _is_signed(each)] if isinstance(thoughts, list) else []
+    blocks: list[Members] = []
+    for each in thoughts if isinstance(thoughts, list) else []:
+        if _is_signed(each):  # `index` is left by SDKs that gathered a stream
+            blocks.append({name: value for name, value in each.items() if name != "index"})
     blocks += _blocks(message, where, refusals)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         blocks.append({"type": "text", "text": message["refusal"]})

@@ -41,6 +41,7 @@ async def serve_stream(call: Call) -> None:
         return
     trial, opened = begun
     served_by(call, trial)
+    call.record.status = 200
     headers = [*STREAM, *answer_headers(call, trial, opened.response)]
     try:
         relay = Relay(call, await call.inbound.begin(200, headers))

@@ -147,7 +147,7 @@ class Tally:
         kind = value.get("type")
         if value.get("error"):
             self._error(bytes_of(members(text)["error"]))
-        elif kind == "response.failed":
+        elif kind == "response.failed" and self.dialect == "responses":
             response = value.get("response")
             is_told = isinstance(response, dict) and response.get("error")
             self._error(bytes_of(members(members(text)["response"])["error"]) if is_told else _strip(event.data))
@@ -325,7 +325,7 @@ def _strip(data: bytes | None) -> bytes:
 
 
 def _without_null_usage(event: Event, value: dict[str, Any], text: str) -> bytes:
-    """The event without its member `"usage":null` and one comma; untouched when not on one line, or with two of them."""
+    """The event without its member `"usage":null` and one comma; untouched when not on one line, or doubled."""
     if event.data is None or event.data_lines_n != 1 or value.get("usage", 0) is not None:
         return event.raw
     wanted = {name: each for name, each in value.items() if name != "usage"}

@@ -3,8 +3,9 @@
     environment("previous-sdks", "openai<3", "anthropic<1").test("tests/compat/test_sdks.py")
 
 One is a venv under build/env, made once: what is asked for is installed there, everything else (pytest, penstock as it
-is built here) is seen from the environment that runs the tests, or from one that is put `behind` it. The name of its folder tells what is in it, so a change
-of the list makes another one; a folder that was not finished is made anew. pip keeps its own cache of downloads.
+is built here) is seen from the environment that runs the tests, or from one that is put `behind` it. The name of its
+folder tells what is in it, so a change of the list makes another one; a folder that was not finished is made anew. pip
+keeps its own cache of downloads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/env"
-INSTALL_LIMIT_S, TEST_LIMIT_S = 300, 120
+INSTALL_LIMIT_S, TEST_LIMIT_S = 300, 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""A second startup hook for the proxy under test. To the file PENSTOCK_SEEN it writes what status() says, and a line for
-each request that one of penstock's transports answers."""
+"""A second startup hook for the proxy under test. To the file PENSTOCK_SEEN it writes what status() says, and a line
+for each request that one of penstock's transports answers."""
 
 from __future__ import annotations
 

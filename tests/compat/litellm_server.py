@@ -24,9 +24,9 @@ LISTENS = re.compile(r"Uvicorn running on (http://\S+)")
 CONFIG = """
 model_list:
   - model_name: gpt
-    litellm_params: {{model: openai/any, api_base: "{provider.base_url}", api_key: "{provider.api_key}", max_retries: 0}}
+    litellm_params: {{model: openai/any, max_retries: 0, api_base: "{provider.base_url}", api_key: "{key}"}}
   - model_name: claude
-    litellm_params: {{model: anthropic/claude-any, api_base: "{provider.anthropic_url}", api_key: "{provider.api_key}"}}
+    litellm_params: {{model: anthropic/claude-any, api_base: "{provider.anthropic_url}", api_key: "{key}"}}
 litellm_settings:
   ssl_verify: "{provider.trust.ca_file}"
   http2: {http2}
@@ -56,7 +56,7 @@ class Gateway:
 def gateway(provider: Provider, folder: Path, *, http2: bool, **variables: str) -> Iterator[Gateway]:
     """AssertionError with its output when it does not start."""
     config, seen, key = folder / "config.yaml", folder / "seen", f"sk-{secrets.token_hex(32)}"
-    config.write_text(CONFIG.format(provider=provider, http2=str(http2).lower()))
+    config.write_text(CONFIG.format(provider=provider, key=provider.api_key, http2=str(http2).lower()))
     seen.touch()
     env = {
         **os.environ,

@@ -1,5 +1,5 @@
-"""`litellm --config config.yaml` with the startup hook: what a gateway's clients ask for goes through penstock, and comes
-back whole. test_litellm.py runs this where LiteLLM's proxy is."""
+"""`litellm --config config.yaml` with the startup hook: what a gateway's clients ask for goes through penstock, and
+comes back whole. test_litellm.py runs this where LiteLLM's proxy is."""
 
 from __future__ import annotations
 

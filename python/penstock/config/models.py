@@ -125,7 +125,6 @@ class RouterSettings:
     disable_cooldowns: bool = False
     aliases: Mapping[str, str] = NOTHING  # model_group_alias: name -> group
     hidden_aliases: frozenset[str] = frozenset()  # not in /v1/models
-    pre_call_checks: bool = False  # enable_pre_call_checks
     tag_filtering: bool = False  # enable_tag_filtering: only deployments that have a tag of the request
     tag_match_any: bool = True  # tag_filtering_match_any; False = all of the request's tags
     # Ours, in `penstock_settings`:

@@ -6,6 +6,8 @@ from functools import cache
 
 from tests.compat.environment import environment
 
+LITELLM_ENV = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # it asks GitHub for prices otherwise
+
 
 @cache
 def litellm_python() -> str:

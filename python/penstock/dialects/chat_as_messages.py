@@ -13,9 +13,8 @@ from penstock.dialects.content import block_of
 from penstock.dialects.provider_rows import Provider
 from penstock.dialects.reading import Members, Refusals, json_object, list_at, members_at, read_members, text_at
 from penstock.dialects.tools import messages_tool_choice, messages_tools
-from penstock.dialects.words import EFFORTS, thinking_of
+from penstock.dialects.words import EFFORTS, most_tokens, thinking_of
 
-MAX_TOKENS = 4096  # Anthropic needs the number; LiteLLM's default too
 LEAST_BUDGET = 1024
 # Members that mean the same there, or are Anthropic's own in a chat request, as LiteLLM's users write them.
 _SAME = frozenset(
@@ -84,7 +83,7 @@ def messages_request(
 
 def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
     system, messages = _messages(list_at(chat.get("messages"), "messages"), refusals)
-    out: Members = {"model": model, "max_tokens": _max_tokens(chat), "messages": messages}
+    out: Members = {"model": model, "max_tokens": _max_tokens(chat, model), "messages": messages}
     if system:
         out["system"] = system
     for name, value in chat.items():
@@ -104,14 +103,15 @@ def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
     return out
 
 
-def _max_tokens(chat: Members) -> int:
+def _max_tokens(chat: Members, model: str) -> int:
+    """Anthropic needs the number."""
     for name in ("max_completion_tokens", "max_tokens"):
         value = chat.get(name)
         if value is not None:
             if isinstance(value, bool) or not isinstance(value, int):
                 raise BadRequest(f"{name} must be an integer", param=name)
             return value
-    return MAX_TOKENS
+    return most_tokens(model)
 
 
 def _stops(chat: Members, out: Members, refusals: Refusals) -> None:
@@ -178,7 +178,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
     if not isinstance(budget, int) or budget < out["max_tokens"]:
         return
     if chat.get("max_tokens") is None and chat.get("max_completion_tokens") is None:
-        out["max_tokens"] = budget + MAX_TOKENS
+        out["max_tokens"] = budget + most_tokens(model)
     elif effort is not None and chat.get("thinking") is None:
         if out["max_tokens"] > LEAST_BUDGET:
             out["thinking"] = {"type": "enabled", "budget_tokens": max(LEAST_BUDGET, out["max_tokens"] // 2)}

@@ -190,7 +190,7 @@ class GeneralSettings:
     always_include_stream_usage: bool = False
     max_stream_s: float | None = None  # LITELLM_MAX_STREAMING_DURATION_SECONDS
     sse_keepalive_s: float | None = None  # sse_keepalive_ping_interval_seconds
-    drain_s: float = 30.0  # GRACEFUL_SHUTDOWN_TIMEOUT
+    drain_s: float = 600.0  # GRACEFUL_SHUTDOWN_TIMEOUT: running streams have so long to end after SIGTERM
     cors_origins: tuple[str, ...] = ()
     health_check_interval_s: float = 300.0
 

@@ -70,6 +70,7 @@ _NEUTRAL: Mapping[str, Any] = {
     "logit_bias": {},
     "modalities": ["text"],
 }
+_CALL_ID = "_function_call_id"
 _ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -193,10 +194,14 @@ def _messages(messages: list[Any], refusals: Refusals) -> tuple[list[Members], l
     """System blocks, and turns: neighbours of one role become one turn, as Anthropic joins them itself."""
     system: list[Members] = []
     turns: list[Members] = []
+    functions_n = 0  # the old function_call has no id: a result belongs to the call before it
     for index, each in enumerate(messages):
         where = f"messages[{index}]"
         message = members_at(each, where)
         role = message.get("role")
+        if message.get("function_call") is not None:
+            functions_n += 1
+        message[_CALL_ID] = f"function_{functions_n}"
         if role in ("system", "developer"):
             system += _blocks(message, where, refusals)
             continue
@@ -249,7 +254,7 @@ def _assistant(message: Members, where: str, refusals: Refusals) -> list[Members
             blocks.append(_tool_use(call, f"{where}.tool_calls[{index}]"))
     elif message.get("function_call") is not None:
         function = members_at(message["function_call"], f"{where}.function_call")
-        blocks.append(_tool_use({"id": function.get("name"), "function": function}, f"{where}.function_call"))
+        blocks.append(_tool_use({"id": message[_CALL_ID], "function": function}, f"{where}.function_call"))
     return blocks
 
 
@@ -279,7 +284,7 @@ def _tool_id(value: object, where: str) -> str:
 
 
 def _tool_result(message: Members, where: str, refusals: Refusals) -> Members:
-    field = "tool_call_id" if message.get("role") == "tool" else "name"
+    field = "tool_call_id" if message.get("role") == "tool" else _CALL_ID
     content = message.get("content")
     out: Members = {"type": "tool_result", "tool_use_id": _tool_id(message.get(field), f"{where}.{field}")}
     if isinstance(content, str):

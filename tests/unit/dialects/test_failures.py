@@ -145,7 +145,7 @@ def test_every_fault_is_there() -> None:
     assert {row[0] for row in STATUSES} == set(Fault)
 
 
-@pytest.mark.parametrize("caller", list(Dialect))
+@pytest.mark.parametrize("caller", [each for each in Dialect if each is not Dialect.EMBEDDINGS])
 @pytest.mark.parametrize("fault", list(Fault))
 def test_the_event_ends_a_stream_as_an_error(caller: Dialect, fault: Fault) -> None:
     event = error_event(caller, Failure(fault=fault, message="line one\nline two"), request_id="r")

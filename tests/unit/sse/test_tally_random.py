@@ -13,17 +13,17 @@ from penstock.sse.reference import Tally as Reference
 from penstock.sse.tally import Tally
 from tests.unit.sse.golden_streams import NAMES, fed, stream
 
-NAMES_SEEN = (
-    "type error choices usage id model message content_block delta index response item output_index finish_reason text "
-    "content reasoning_content reasoning refusal tool_calls function_call audio function name arguments call_id status "
-    "thinking partial_json stop_reason input_tokens output_tokens"
-).split()
-WORDS = (
-    "message_start content_block_start content_block_delta message_delta message_stop ping error tool_use text thinking "
-    "response.created response.output_text.delta response.reasoning_text.delta response.refusal.delta message reasoning "
-    "response.function_call_arguments.delta response.output_item.added response.completed response.incomplete "
-    "response.failed function_call stop"
-).split()
+NAMES_SEEN = """
+    type error choices usage id model message content_block delta index response item output_index
+    finish_reason text content reasoning_content reasoning refusal tool_calls function_call audio function
+    name arguments call_id status thinking partial_json stop_reason input_tokens output_tokens
+""".split()  # noqa: SIM905
+WORDS = """
+    message_start content_block_start content_block_delta message_delta message_stop ping error tool_use text
+    thinking response.created response.output_text.delta response.reasoning_text.delta response.refusal.delta
+    message reasoning response.function_call_arguments.delta response.output_item.added response.completed
+    response.incomplete response.failed function_call stop
+""".split()  # noqa: SIM905
 texts = st.one_of(
     st.sampled_from(WORDS), st.sampled_from(["", " ", "\ud83d", "a\ud83d\ude00b", "é\x00", '"\\/']), st.text(max_size=5)
 )

@@ -29,18 +29,19 @@ def words(text: str) -> list[str]:
 
 NAMES = words(
     "role content type text name id input arguments function tool_calls tool_call_id tool_use_id source data "
-    "media_type image_url url refusal cache_control thinking signature parameters input_schema description is_error index "
-    "file file_data input_audio format title citations document disable_parallel_tool_use budget_tokens json_schema schema"
+    "media_type image_url url refusal cache_control thinking signature parameters input_schema description "
+    "is_error index file file_data input_audio format title citations document disable_parallel_tool_use "
+    "budget_tokens json_schema schema"
 )
 WORDS = words(
     "user assistant system developer tool function text image image_url tool_use tool_result thinking "
-    "redacted_thinking auto any none required base64 url image/png ephemeral enabled json_object json_schema http://a/b.png "
-    'document file data:image/png;base64,aGk= input_audio {} {"a":1} [] custom low high'
+    "redacted_thinking auto any none required base64 url image/png ephemeral enabled json_object json_schema "
+    'http://a/b.png document file data:image/png;base64,aGk= input_audio {} {"a":1} [] custom low high'
 )
 TOP = words(
-    "max_tokens max_completion_tokens temperature top_p top_k stop stop_sequences tools tool_choice functions system "
-    "metadata thinking reasoning_effort response_format parallel_tool_calls n logprobs seed user service_tier "
-    "stream_options"
+    "max_tokens max_completion_tokens temperature top_p top_k stop stop_sequences tools tool_choice functions "
+    "system metadata thinking reasoning_effort response_format parallel_tool_calls n logprobs seed user "
+    "service_tier stream_options"
 )
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)

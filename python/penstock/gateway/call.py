@@ -164,7 +164,7 @@ class Call:
             stream=self.facts.stream,
             now_s=now_s(),
             tags=record.tags,
-            sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
+            sdk_retries_n=int(retries) if retries and len(retries) < 3 and retries.isdecimal() else 0,
         )
         self.has_journey = True
 

@@ -33,6 +33,8 @@ class Read(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Body)
+MODEL_CHARS = 512  # models and users are kept in the journal and told in errors: bounded
+USER_CHARS = 512
 _WHERE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 
 
@@ -55,6 +57,8 @@ def read_facts(
     model = endpoint.model or read.model
     if not model:
         raise BadRequest("you must provide a model", param="model")
+    if len(model) > MODEL_CHARS:
+        raise BadRequest(f"no model has a name of {len(model)} characters", param="model")
     options = read.stream_options
     return Read(
         CallFacts(
@@ -67,7 +71,7 @@ def read_facts(
             counts_tokens=endpoint.counts_tokens,
             drop_params=drop_params,
         ),
-        read.user,
+        read.user[:USER_CHARS] if read.user else read.user,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its stub forgets it
+
 from penstock.gateway.inbound import BodyTooLarge, CallerGone, Send
 
 
@@ -43,7 +45,12 @@ class RSGIInbound:
         if length is not None and length.isdecimal():  # the server holds the peer to it
             if int(length) > limit_bytes:
                 raise BodyTooLarge(limit_bytes)
-            whole: bytes = await self._protocol()
+            try:
+                whole: bytes = await self._protocol()
+            except ProtocolClosed:
+                self.is_gone = True
+                self._protocol.response_empty(400, [])  # for one that has closed only its sending half
+                raise CallerGone("the caller hung up while sending its request") from None
             return whole
         pieces: list[bytes] = []
         got_bytes = 0
@@ -82,7 +89,7 @@ class RSGIInbound:
         async def send(data: bytes) -> None:
             try:
                 await send_bytes(data)
-            except RuntimeError as err:  # granian.rsgi.ProtocolClosed
+            except ProtocolClosed as err:
                 self.is_gone = True
                 raise CallerGone(str(err)) from None
 

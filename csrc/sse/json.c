@@ -220,9 +220,12 @@ static const uint8_t *read_member(const uint8_t *p, const uint8_t *end, const ui
 bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_t n,
                      struct ps_json_member *found)
 {
+    if (n > 0)
+        memset(found, 0, n * sizeof *found);
+    if (text.n == 0)
+        return false;
     const uint8_t *end = text.p + text.n, *before = NULL;
     const uint8_t *p = json_skip_space(text.p, end);
-    memset(found, 0, n * sizeof *found);
     if (p == end || *p != '{')
         return false;
     p = json_skip_space(p + 1, end);

@@ -109,9 +109,9 @@ static void note_finish(struct ps_tally *t)
 static struct ps_bytes null_usage(const struct tally_event *e)
 {
     const struct ps_json_member *usage = &e->members[KEY_USAGE];
-    const uint8_t *end = usage->value.p + usage->value.n;
     if (!ps_json_is(usage->value, 'n') || usage->count != 1 || usage->is_escaped || !e->frame.is_one_line)
         return ps_bytes_of(NULL, 0);
+    const uint8_t *end = usage->value.p + usage->value.n;
     if (usage->before != NULL)
         return ps_bytes_of(usage->before, (size_t)(end - usage->before));
     const uint8_t *next = ps_json_behind_comma(end, e->frame.data.p + e->frame.data.n);

@@ -11,7 +11,7 @@ import pytest
 
 import penstock.sse
 from penstock.sse import DONE, ERROR, FINISHED, MALFORMED, SEMANTIC, EventTooLong
-from penstock.sse.gathered import TEXT_MAX_BYTES, TOOLS_MAX
+from penstock.sse.gathered import TEXT_MAX_BYTES, TOOLS_MAX, Gathered
 from penstock.sse.reference import NAME_MAX_BYTES
 from penstock.sse.reference import Tally as Reference
 from penstock.sse.tally import Tally
@@ -127,13 +127,13 @@ def test_names_are_limited(kind: type[Any]) -> None:
         assert tally.id == wanted
 
 
-@each_kind
-def test_what_is_gathered_is_limited(kind: type[Any]) -> None:
-    tally = kind("completions", keep_text=True)
+def test_what_is_gathered_is_limited() -> None:
+    tally, slow = Tally("completions", keep_text=True), Gathered(True)
     piece = "x" * (TEXT_MAX_BYTES // 4 - 1)
     for text in (piece, piece, piece, piece, "more than is left", "y"):
         tally.feed(b'data: {"choices":[{"text":"%s"}]}\n\n' % text.encode())
-    assert len(tally.text()) == 4 * len(piece)
+        slow.say(text)
+    assert len(tally.text()) == len("".join(slow.text)) == 4 * len(piece)
     assert tally.text_bytes == 4 * len(piece) + len("more than is left") + 1
 
 

@@ -29,7 +29,7 @@ DONE_EVENT = b"data: [DONE]\n\n"
 COMMENT = b": keep-alive\n\n"
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
-STOPS = DONE | ERROR | MALFORMED
+STOPS = DONE | ERROR
 
 
 class Relay:
@@ -135,12 +135,12 @@ class Relay:
         tally = opened.tally
         if tally.is_complete:
             return None
+        if tally.seen & MALFORMED and tally.seen & ERROR:
+            return Failure(
+                fault=Fault.IN_STREAM, message=f"event {tally.events_n} of the provider's stream is malformed"
+            )
         if tally.seen & ERROR:
             return classify_event(opened.pathway.upstream, tally.error or b"")
-        if tally.seen & MALFORMED:
-            return Failure(
-                fault=Fault.IN_STREAM, message=f"the provider sent a malformed event (number {tally.events_n})"
-            )
         return Failure(
             fault=Fault.CUT,
             message=f"the provider's stream was cut after {opened.upstream_bytes} bytes and {tally.events_n} events: "

@@ -165,7 +165,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
     if isinstance(effort, dict):
         effort = effort.get("effort")
     if effort is not None and "thinking" not in out:
-        if effort not in EFFORTS:
+        if not isinstance(effort, str) or effort not in EFFORTS:
             raise BadRequest(f"reasoning_effort {effort!r} is not known", param="reasoning_effort")
         wish = thinking_of(effort, model)
         if "output_config" in wish:

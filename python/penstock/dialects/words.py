@@ -110,8 +110,8 @@ def thinking_of(effort: str, model: str) -> Members:
 
 def effort_of(thinking: object, output_config: object) -> str | None:
     """Anthropic's thinking as reasoning_effort; None when it does not say."""
-    if isinstance(output_config, dict) and output_config.get("effort") in _EFFORT:
-        effort: str = output_config["effort"]
+    effort = output_config.get("effort") if isinstance(output_config, dict) else None
+    if isinstance(effort, str) and effort in _EFFORT:
         return "xhigh" if effort == "max" else effort
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import penstock
 
 PACKAGE = Path(penstock.__file__).parent
-KNOW_CORE = {"runtime.py"}  # imports it; the others only name its types
+KNOW_CORE = {"runtime.py", "tally.py"}  # import it; the others only name its types
 
 
 def run(code: str) -> str:

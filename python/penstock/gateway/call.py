@@ -7,6 +7,7 @@ to the journal and every attempt is given back to the health state. Thread: the 
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import random
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
 from penstock.routing.journey import Journey
+
+log = logging.getLogger("penstock.gateway")
 
 if TYPE_CHECKING:
     from penstock.config.models import Key
@@ -77,6 +80,8 @@ class Call:
             await self._answer()
         except CallerGone:
             record.outcome = "cancelled"
+        except Exception as err:
+            await self._stumble(err)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             if not self.inbound.is_gone:
@@ -105,6 +110,16 @@ class Call:
             await self.refuse(failure_of_hook(err))
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
+
+    async def _stumble(self, err: Exception) -> None:
+        """A fault of the gateway itself: the log gets all of it, the caller its id."""
+        log.exception("call %s failed inside of the gateway", self.record.id, exc_info=err)
+        message = f"an error of the gateway itself; its log has the details under {self.record.id}"
+        failure = Failure(fault=Fault.SERVER, status=500, message=message)
+        if self.record.status:  # the head has gone out: the server cuts the connection, which is no clean end
+            self.record.outcome, self.record.error = "cut", error_of(failure)
+            raise err
+        await self.refuse(failure)
 
     async def _read(self) -> None:
         setup, inbound, record = self.setup, self.inbound, self.record

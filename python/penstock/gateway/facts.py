@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from penstock.dialects.call import BadRequest, CallFacts
+from penstock.dialects.dialect import Dialect
 from penstock.gateway.endpoints import Endpoint
 
 
@@ -64,7 +65,7 @@ def read_facts(
             dialect=endpoint.dialect,
             body=body,
             model=model,
-            stream=bool(read.stream) and not endpoint.counts_tokens,
+            stream=bool(read.stream) and endpoint.dialect is not Dialect.EMBEDDINGS and not endpoint.counts_tokens,
             include_usage=options is not None and bool(options.include_usage),
             headers=headers,
             counts_tokens=endpoint.counts_tokens,

@@ -33,6 +33,7 @@ class Inbound(Protocol):
     path: str
     query: str
     is_gone: bool
+    extra: list[tuple[str, str]]  # header fields that every answer gets
 
     def header(self, name: str) -> str | None:
         """The value of a field, its name in lower case; the first one when there are several."""

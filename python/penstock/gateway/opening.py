@@ -115,7 +115,8 @@ async def open_stream(
         await response.wait_head()
         if response.status != 200:
             return await _refusal(response, pathway)
-        tally = Tally(pathway.upstream.value, strip_usage=pathway.strips_usage, keep_text=keep_text)
+        dialect, strips = pathway.upstream.value, pathway.strips_usage
+        tally = Tally(dialect, strip_usage=strips, keep_text=keep_text, skip_malformed=True)
         opened = Opened(response, pathway, tally, sent_s)
         failure = await _read_begin(opened, settings)
     except PenstockError as err:

@@ -16,7 +16,7 @@ from penstock.gateway.inbound import BodyTooLarge, CallerGone, Send
 class RSGIInbound:
     """One HTTP request of Granian."""
 
-    __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "is_gone", "method", "path", "query")
+    __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "extra", "is_gone", "method", "path", "query")
 
     def __init__(self, scope: Any, protocol: Any) -> None:
         self._scope = scope
@@ -27,6 +27,7 @@ class RSGIInbound:
         self.path: str = scope.path
         self.query: str = scope.query_string
         self.is_gone = False
+        self.extra: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
         return f"<RSGIInbound {self.method} {self.path}{', caller gone' if self.is_gone else ''}>"
@@ -80,10 +81,10 @@ class RSGIInbound:
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.unwatch()
-        self._protocol.response_bytes(status, headers, body)
+        self._protocol.response_bytes(status, headers + self.extra, body)
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        send_bytes = self._protocol.response_stream(status, headers).send_bytes
+        send_bytes = self._protocol.response_stream(status, headers + self.extra).send_bytes
 
         async def send(data: bytes) -> None:
             try:

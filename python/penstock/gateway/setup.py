@@ -13,17 +13,20 @@ import os
 from penstock.client import Transport
 from penstock.config.models import Config, Deployment
 from penstock.dialects.providers import address_of
+from penstock.errors import PenstockError
 from penstock.gateway.auth import Auth
 from penstock.gateway.upstream import transport_of
 from penstock.hooks import Chain
 from penstock.journal.journal import Journal
-from penstock.journal.price import PriceTable, load
+from penstock.journal.price import BadPrices, PriceTable, load
 from penstock.journal.redact import base, host
-from penstock.journal.reference import resolve
-from penstock.journal.sinks import sinks_of
+from penstock.journal.reference import BadReference, resolve
+from penstock.journal.sinks import MissingExtra, sinks_of
 from penstock.routing.health import Health
 from penstock.routing.routes import Routes
 
+# What says that a configuration cannot be used: the engine, callbacks, packages, price lists, files.
+UNUSABLE = (PenstockError, BadReference, MissingExtra, BadPrices, OSError)
 log = logging.getLogger("penstock.gateway")
 PLACES_N = 4096  # of deployments whose models are filled from patterns, callers choose: bounded
 
@@ -95,8 +98,7 @@ class Setup:
 
 
 def setup_of(config: Config, before: Setup | None) -> Setup:
-    """The Setup for a configuration, with what did not change of the one before. Raises what tells why it cannot be
-    used: ConfigError (the engine), BadReference, MissingExtra (callbacks), BadPrices, OSError (files)."""
+    """The Setup for a configuration, with what did not change of the one before. Raises one of UNUSABLE."""
     if before is not None and before.config.upstream == config.upstream:
         transport = before.transport
     else:

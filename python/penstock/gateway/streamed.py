@@ -21,11 +21,12 @@ from penstock.gateway.relay import Relay
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import error_of
 from penstock.routing.journey import Try
-from penstock.sse import usage_of
+from penstock.sse import Usage, usage_of
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
 
+BYTES_PER_TOKEN = 4  # of English text and JSON, roughly
 STREAM = (
     ("content-type", "text/event-stream; charset=utf-8"),
     ("cache-control", "no-cache"),
@@ -41,6 +42,7 @@ async def serve_stream(call: Call) -> None:
         return
     trial, opened = begun
     served_by(call, trial)
+    call.record.status = 200
     headers = [*STREAM, *answer_headers(call, trial, opened.response)]
     try:
         relay = Relay(call, await call.inbound.begin(200, headers))
@@ -105,6 +107,20 @@ async def _rescued(call: Call, relay: Relay) -> Begun | None:
     return None
 
 
+def _seen(call: Call, opened: Opened, said: Usage | None) -> Usage:
+    """Tokens of a stream that did not come to its end: what the provider said so far, where it said nothing a count.
+    A delta is about a token, four bytes of text too; the larger number of the two is nearer."""
+    said = said or Usage()
+    spoken = max(opened.tally.semantic_n, opened.tally.text_bytes // BYTES_PER_TOKEN)
+    return Usage(
+        input=said.input or len(call.facts.body) // BYTES_PER_TOKEN,
+        output=max(said.output, spoken),
+        cached=said.cached,
+        cache_write=said.cache_write,
+        reasoning=said.reasoning,
+    )
+
+
 def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     """What the stream has shown, for the record: also when it was cut or the caller left."""
     record, tally, gaps = call.record, opened.tally, relay.gaps
@@ -117,6 +133,10 @@ def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
     if record.attempts:
         record.attempts[-1].ended_ms = (now_s() - call.started_s) * 1000
-    account(call, trial, usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None)
+    usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
+    if not tally.is_complete:
+        usage = _seen(call, opened, usage)
+        record.usage_is_estimate = True
+    account(call, trial, usage)
     if call.setup.config.journal.keep_text:
         record.answer_text = relay.text

@@ -196,8 +196,8 @@ class Health:
         state.in_a_row_n += 1
         state.failures.add(1, now_s)
         if fault is Fault.SILENT:
-            state.latencies.add(took_s, now_s)  # at least so slow
-            state.ttfts.add(took_s, now_s)
+            state.latencies.add(took_s, now_s, is_whole=False)  # at least so slow
+            state.ttfts.add(took_s, now_s, is_whole=False)
         if self.settings.disable_cooldowns or self.settings.cooldown_s <= 0:
             return
         if is_probe or (opens_at_once(fault) and not is_alone) or self._is_too_much(state, fault, now_s):

@@ -54,6 +54,7 @@ struct ps_tally {
     enum ps_status failed; /* sticky */
 };
 
+/* PS_NOMEM: then there is something to fini all the same. */
 PS_CHECK enum ps_status ps_tally_init(struct ps_tally *t, const struct ps_tally_settings *settings);
 void ps_tally_fini(struct ps_tally *t);
 

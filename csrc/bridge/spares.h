@@ -17,8 +17,9 @@ struct ps_spares {
 
 void ps_spares_fini(struct ps_spares *s);
 
-/* Keeps the memory of `b`, which becomes empty; or leaves it where it is when there are enough or it is too small or
- * too large: the caller frees what is left, best without the lock. */
+/* Keeps the memory of `b`, which becomes empty; or gives it a smaller one that was kept until now; or leaves it where
+ * it is when all that is kept is as large, or it is too small or too large. The caller frees what `b` then has, best
+ * without the lock. */
 void ps_spares_put(struct ps_spares *s, struct ps_buf *b);
 
 /* When `n` more bytes would make `b` grow to a size that is kept here, it moves to a spare that has room. Never

@@ -152,7 +152,7 @@ int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uin
 {
     (void)flags;
     struct ps_h2 *h = user;
-    struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    struct h2_stream *s = ps_h2_running(h, (uint32_t)id);
     if (h->is_joining && s != NULL) {
         ps_h2_join(h, s, ps_bytes_of(p, n));
         return 0;

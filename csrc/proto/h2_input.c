@@ -15,7 +15,7 @@ enum {
 static void note_answer(struct ps_h2 *h, uint32_t id)
 {
     h->answers_n++;
-    if (nghttp2_session_get_stream_user_data(h->session, (int32_t)id) == NULL)
+    if (ps_h2_running(h, id) == NULL)
         ps_h2_note_noise(h, H2_NOISE_STRAY);
 }
 

@@ -35,7 +35,7 @@ static struct small_frame look(struct ps_bytes in)
 /* The exchange gets room for the frame. False: it is over, or will be after the frames before. */
 static bool take_part(struct ps_h2 *h, const struct small_frame *f)
 {
-    struct h2_stream *s = nghttp2_session_get_stream_user_data(h->session, (int32_t)f->id);
+    struct h2_stream *s = ps_h2_running(h, f->id);
     if (s == NULL || s->run.is_ending)
         return false;
     if (!ps_node_linked(&s->run.node))

@@ -94,7 +94,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     struct h2_stream *s = NULL;
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
-        data_came(h, stream_of(session, frame), frame);
+        data_came(h, ps_h2_running(h, (uint32_t)frame->hd.stream_id), frame);
         break;
     case NGHTTP2_HEADERS:
         head_came(h, stream_of(session, frame), frame);

@@ -29,6 +29,7 @@ enum {
     H2_LAST_ID = 0x7fffff00,         /* no new exchange from here on (rule 15) */
     H2_FRAME_HEAD_BYTES = 9,
     H2_RUN_BYTES = 16384, /* of small DATA frames, joined */
+    H2_RECENT_N = 32,     /* a power of two */
 };
 
 enum h2_noise { /* frames that may come in any number as far as libnghttp2 cares */
@@ -131,6 +132,7 @@ struct ps_h2 {
     /* Exchanges. */
     struct ps_list fresh; /* opened, HEADERS not pulled */
     struct ps_list running;
+    struct h2_stream *recent[H2_RECENT_N]; /* borrowed from .running, by h2_recent(); NULL: look it up */
     struct ps_list resting; /* their uploads wait until the others had their turn */
     size_t live_n;     /* streams the library has: also cut ones whose RST_STREAM is not out */
     size_t doubted_n;  /* cut ones that never saw a frame of the peer, RST_STREAM not out */
@@ -158,6 +160,12 @@ static inline struct ps_h2 *ps_h2_of(struct ps_codec *c)
 static inline const struct ps_h2 *ps_h2_of_const(const struct ps_codec *c)
 {
     return (const struct ps_h2 *)(const void *)c;
+}
+
+/* Where the exchange of a stream is remembered. A client's ids are odd. */
+static inline struct h2_stream **h2_recent(struct ps_h2 *h, uint32_t id)
+{
+    return &h->recent[id / 2 % H2_RECENT_N];
 }
 
 /* h2_session.c: PS_OK or PS_NOMEM; on an error ps_h2_session_fini() is still right. */
@@ -193,6 +201,8 @@ enum ps_status ps_h2_open(struct ps_codec *c, const struct ps_request *req, uint
                           struct ps_err *err);
 void ps_h2_drop(struct ps_codec *c, uint32_t id);
 struct h2_stream *ps_h2_find(const struct ps_h2 *h, uint32_t id); /* NULL: over or unknown */
+/* The running exchange of a stream; NULL: over or unknown. */
+struct h2_stream *ps_h2_running(struct ps_h2 *h, uint32_t id);
 void h2_stream_free(struct h2_stream *s);                         /* unlinks */
 enum ps_phase h2_stream_phase(const struct h2_stream *s);
 /* The response is whole. */

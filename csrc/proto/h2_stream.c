@@ -1,6 +1,7 @@
 /* proto/h2_stream.c -- the life of one exchange: fresh -> running -> over.
  * Fresh: opened, its HEADERS not pulled, so the peer cannot know it. Over: END or RESET waits for
- * next(), which frees it. The library finds a running exchange by its stream's user data (O(1));
+ * next(), which frees it. The library finds a running exchange by its stream's user data (O(1), and those
+ * found last are remembered until they are over: a small DATA frame asks three times);
  * fresh ones have no stream yet and are few, so they are looked through. A slot is free when the
  * library has closed the stream and, if it was cut without a sign of life since it was sent, the
  * peer has shown one (rule 7). Thread: io. Owner: ps_h2. Limit: min(the peer's limit, H2_STREAMS_MAX)
@@ -48,6 +49,14 @@ struct h2_stream *ps_h2_find(const struct ps_h2 *h, uint32_t id)
         return NULL;
     struct h2_stream *s = nghttp2_session_get_stream_user_data(h->session, (int32_t)id);
     return s != NULL ? s : find_in(&h->fresh, id);
+}
+
+struct h2_stream *ps_h2_running(struct ps_h2 *h, uint32_t id)
+{
+    struct h2_stream **recent = h2_recent(h, id);
+    if (*recent == NULL || (*recent)->id != id)
+        *recent = nghttp2_session_get_stream_user_data(h->session, (int32_t)id);
+    return *recent;
 }
 
 void ps_h2_tag(struct ps_codec *c, uint32_t id, void *tag)
@@ -100,6 +109,8 @@ enum ps_phase h2_stream_phase(const struct h2_stream *s)
 static void set_over(struct ps_h2 *h, struct h2_stream *s)
 {
     (void)nghttp2_session_set_stream_user_data(h->session, (int32_t)s->id, NULL);
+    if (*h2_recent(h, s->id) == s)
+        *h2_recent(h, s->id) = NULL;
     ps_node_unlink(&s->node);
     ps_node_unlink(&s->rest_node);
     ps_list_push_back(&h->over, &s->node);

@@ -11,6 +11,7 @@ import penstock
 
 def main(arguments: Sequence[str] | None = None) -> int:
     from penstock.config import cli as config
+    from penstock.gateway import serve as gateway
     from penstock.testing import cli as upstream
 
     parser = argparse.ArgumentParser(prog="penstock", description=penstock.__doc__.splitlines()[0])
@@ -19,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scripted = commands.add_parser("upstream", help="a scripted HTTP server", description=upstream.__doc__)
     upstream.add_arguments(scripted)
     scripted.set_defaults(run=upstream.run)
+    serve = commands.add_parser("serve", help="the gateway", description=gateway.__doc__)
+    gateway.add_arguments(serve)
+    serve.set_defaults(run=gateway.run)
     check = commands.add_parser("check", help="what is wrong with a config.yaml", description=config.__doc__)
     config.add_arguments(check)
     check.set_defaults(run=config.run)

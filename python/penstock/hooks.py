@@ -153,13 +153,16 @@ Named = tuple[str, Callable[..., Awaitable[Any]]]
 
 class Chain:
     """Several hooks as one. pre_call and stream events go through them in order, answers in reverse: the first hook is
-    the outermost. The tuples are empty when nobody overrides: ask them before making a HookCall.
+    the outermost. The tuples are empty when nobody overrides: ask them before making a HookCall. Objects with LiteLLM's
+    hook methods are taken as they are (hooks_litellm).
     """
 
     __slots__ = ("during", "event", "post", "pre")
 
     def __init__(self, hooks: Iterable[object] = ()) -> None:
-        present = [(_name(each), each, overridden(each)) for each in hooks]
+        from penstock.hooks_litellm import wrapped  # which derives from Hooks
+
+        present = [(_name(each), each, overridden(each)) for each in map(wrapped, hooks)]
 
         def methods(name: str) -> tuple[Named, ...]:
             return tuple((label, getattr(each, name)) for label, each, own in present if name in own)

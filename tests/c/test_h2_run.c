@@ -138,6 +138,35 @@ static void test_a_dropped_exchange_is_not_told_of(void)
     h2_wire_free(&w);
 }
 
+/* What is remembered of one is not taken for the other, nor found once it is over. */
+static void test_two_exchanges_with_one_place(void)
+{
+    enum { OTHER = 1 + 2 * H2_RECENT_N };
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    start(&r, H2_RECENT_N + 1);
+    for (int i = 0; i < 3; i++) {
+        h2_data(&w, 1, 0, "one");
+        h2_data(&w, OTHER, 0, "two");
+    }
+    T_EQ(events_n(&r, &w, OTHER, "twotwotwo"), 1);
+    T_EQ(r.body_n, 18);
+    h2_data(&w, 1, 0, "one");
+    h2_rig_say(&r, &w);
+    ps_codec_drop(r.c, 1);
+    h2_data(&w, 1, 0, "one");
+    h2_data(&w, 1, 0, "one");
+    h2_data(&w, OTHER, 0, "two");
+    h2_data(&w, OTHER, END_STREAM, "two");
+    h2_data(&w, OTHER, 0, "stray");
+    T_EQ(events_n(&r, &w, OTHER, "twotwo"), 1);
+    T_EQ(r.body_n, 27);
+    T_EQ(r.ends_n, 1);
+    T_EQ(((struct ps_h2 *)(void *)r.c)->flood.seen_n[H2_NOISE_STRAY], 3);
+    h2_rig_fini(&r);
+    h2_wire_free(&w);
+}
+
 /* More than the peer was allowed to send: what came before is told, then the failure. */
 static void test_a_fault_inside_a_run(void)
 {
@@ -191,6 +220,7 @@ static const struct t_test tests[] = {
     {"cuts", test_cuts},
     {"what_ends_a_run", test_what_ends_a_run},
     {"a_dropped_exchange_is_not_told_of", test_a_dropped_exchange_is_not_told_of},
+    {"two_exchanges_with_one_place", test_two_exchanges_with_one_place},
     {"a_fault_inside_a_run", test_a_fault_inside_a_run},
     {"without_memory_nothing_is_lost", test_without_memory_nothing_is_lost},
 };

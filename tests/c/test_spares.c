@@ -28,7 +28,8 @@ static void a_body_that_outgrows_its_buffer_moves_to_a_spare(void)
     struct ps_buf b = filled(20000, 60000, 'b');
     ps_buf_consume(&b, 5);
     ps_spares_widen(&s, &b, 39000);
-    T_CHECK(b.data == memory && s.n == 0);
+    T_CHECK(b.data == memory);
+    T_CHECK(s.n == 1 && s.bufs[0].data != memory); /* what it outgrew is kept in turn */
     T_EQ(b.limit_bytes, 60000);
     T_EQ(ps_buf_n(&b), 19995);
     for (size_t i = 0; i < ps_buf_n(&b); i++)
@@ -56,6 +57,30 @@ static void small_large_and_too_many_are_not_kept(void)
     ps_spares_fini(&s);
 }
 
+static void small_ones_do_not_keep_large_ones_out(void)
+{
+    struct ps_spares s = {0};
+    for (int i = 0; i < SPARES_N; i++) {
+        struct ps_buf b = filled(SPARE_LEAST_BYTES, 1 << 20, 's');
+        ps_spares_put(&s, &b);
+    }
+    struct ps_buf large = filled(100000, 1 << 20, 'l');
+    uint8_t *memory = large.data;
+    ps_spares_put(&s, &large);
+    T_CHECK(large.data != NULL && large.cap < 100000 && ps_buf_n(&large) == 0);
+    T_EQ(s.n, SPARES_N);
+    ps_buf_fini(&large);
+    struct ps_buf b = filled(1000, 1 << 20, 'b');
+    ps_spares_widen(&s, &b, SPARE_LEAST_BYTES - 1000);
+    T_CHECK(b.cap >= SPARE_LEAST_BYTES && b.data != memory); /* the last one put, which has room */
+    T_EQ(s.n, SPARES_N - 1);
+    ps_spares_widen(&s, &b, 89000);
+    T_CHECK(b.data == memory); /* found behind the small ones */
+    T_EQ(s.n, SPARES_N - 1);   /* and the one before has gone back */
+    ps_buf_fini(&b);
+    ps_spares_fini(&s);
+}
+
 static void nothing_moves_without_need_or_room(void)
 {
     struct ps_spares s = {0};
@@ -75,6 +100,7 @@ static void nothing_moves_without_need_or_room(void)
 static const struct t_test tests[] = {
     {"a_body_that_outgrows_its_buffer_moves_to_a_spare", a_body_that_outgrows_its_buffer_moves_to_a_spare},
     {"small_large_and_too_many_are_not_kept", small_large_and_too_many_are_not_kept},
+    {"small_ones_do_not_keep_large_ones_out", small_ones_do_not_keep_large_ones_out},
     {"nothing_moves_without_need_or_room", nothing_moves_without_need_or_room},
 };
 

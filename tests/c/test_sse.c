@@ -186,7 +186,7 @@ static enum ps_status feed_into(struct ps_tally *t, struct ps_bytes piece, struc
 static enum ps_status run(enum ps_dialect dialect, bool is_stripped, const char *text, size_t cut, struct outcome *o)
 {
     const struct ps_tally_settings settings = {.dialect = dialect, .strip_usage = is_stripped, .keep_text = true,
-                                               .skip_malformed = is_stripped, .max_event_bytes = 4096};
+                                               .is_strict = is_stripped, .max_event_bytes = 4096};
     struct ps_tally t;
     struct ps_bytes all = ps_bytes_str(text);
     *o = (struct outcome){.relayed_n = 0};

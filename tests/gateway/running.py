@@ -50,7 +50,9 @@ class Running:
         if server == "uvicorn":
             command = [sys.executable, "-m", "uvicorn", "--factory", "penstock.gateway.serve:worker"]
             command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_"))
+        }
         self._log = self.log_path.open("wb")
         self.process = subprocess.Popen(
             command,

@@ -18,6 +18,7 @@ from penstock.config.kinds import (
     SECONDS,
     flag,
     flag_or_path,
+    guarded,
     mapping,
     number,
     pairs,
@@ -25,6 +26,7 @@ from penstock.config.kinds import (
     secret,
     text,
     texts,
+    token,
     url,
     whole,
 )
@@ -34,21 +36,21 @@ from penstock.config.providers import resolve_provider
 from penstock.config.value import Value, nearest
 from penstock.secret import Secret
 
-ROW_KEYS = ("model_name", "litellm_params", "model_info", "rpm", "tpm", "id")
+ROW_KEYS = ("model_name", "litellm_params", "model_info", "rpm", "tpm", "id", "blocked")
 PARAMS = (
     Field("model", "model", text, is_needed=True),
     Field("custom_llm_provider", "provider", text),
     Field("api_base", "api_base", url, also=("base_url",), is_needed=True),
     Field("api_key", "api_key", secret, is_needed=True),
-    Field("api_version", "api_version", text),
-    Field("organization", "organization", text),
+    Field("api_version", "api_version", token),
+    Field("organization", "organization", token),
     Field("extra_headers", "headers", pairs, also=("headers", "default_headers")),
     Field("weight", "weight", number("a weight")),
-    Field("order", "order", whole("a rank (whole number)")),
+    Field("order", "order", whole()),
     Field("rpm", "rpm", whole("requests per minute")),
     Field("tpm", "tpm", whole("tokens per minute")),
-    Field("max_parallel_requests", "max_parallel", whole("a number of requests", least=1)),
-    Field("num_retries", "num_retries", whole("a number of retries", most=100), also=("max_retries",)),
+    Field("max_parallel_requests", "max_parallel", whole("requests", least=1)),
+    Field("num_retries", "num_retries", whole("retries", most=100), also=("max_retries",)),
     Field("timeout", "timeout_s", seconds, also=("request_timeout",)),
     Field("stream_timeout", "stream_timeout_s", seconds),
     Field("ttft_timeout", "ttft_s", seconds),
@@ -64,7 +66,7 @@ PARAMS = (
 INFO = (
     Field("id", "id", text),
     Field("mode", "mode", text),
-    Field("max_input_tokens", "max_input_tokens", whole("a number of tokens", least=1)),
+    Field("max_input_tokens", "max_input_tokens", whole("tokens", least=1)),
     Field("rpm", "rpm", whole("requests per minute")),
     Field("tpm", "tpm", whole("tokens per minute")),
 )
@@ -101,17 +103,7 @@ def _group(row: Value) -> str | None:
     if name.is_null:
         row.error("model_name is missing: the name that callers ask for")
         return None
-    if isinstance(name.scalar(), str):
-        return _named(name)
-    name.error(f"must be text, not {name.kind}")
-    return None
-
-
-def _named(value: Value) -> str | None:
-    found = str(value.scalar() or "").strip()
-    if not found:
-        value.error("must be text, not empty")
-    return found or None
+    return guarded(text, name)
 
 
 def _deployment(
@@ -120,19 +112,20 @@ def _deployment(
     check_keys(row, ROW_KEYS, ignored=known.ROW_IGNORED, elsewhere=dict.fromkeys(sorted(OWN), "litellm_params"))
     params = row.entry("litellm_params")
     if not params.is_mapping:
-        what = "is missing" if params.is_null else f"must be a mapping, not {params.kind}"
-        (row if params.is_null else params).error(f"litellm_params {what}: model, api_base, api_key, ...")
+        if params.is_null:
+            row.error("litellm_params is missing: model, api_base, api_key, ...")
+        else:
+            params.error(f"must be a mapping (model, api_base, api_key, ...), not {params.kind}")
         return None
     params = _with_credential(params, credentials)
+    if any(_is_blocked(place) for place in (row, row.entry("model_info"))):
+        row.warn("is blocked: the row is left out")
+        return None
     if skip_missing and (name := _missing_needed(params)):
         row.warn(f"environment variable {name} is not set: the deployment is left out")
         return None
     values = read_fields(params, PARAMS)
     info = _info(row, params, values)
-    if "model" not in values:
-        if params.entry("model").is_null:
-            params.error("model is missing: provider/name, what the provider is asked for")
-        return None
     for name in ("rpm", "tpm"):
         limits = read_fields(row, [Field(name, name, whole())])
         values[name] = limits.get(name, values.get(name, info.get(name)))
@@ -140,6 +133,10 @@ def _deployment(
     plain_info = info.pop("info")
     price = read_price(row.entry("model_info"), params)
     extra = _extra(params, values.pop("extra_body", {}), plain_info)
+    if "model" not in values:
+        if params.entry("model").is_null:
+            params.error("model is missing: provider/name, what the provider is asked for")
+        return None
     if not resolve_provider(params, values):
         return None
     values = {name: value for name, value in values.items() if name not in NOT_ATTRIBUTES}
@@ -161,6 +158,11 @@ def _with_credential(params: Value, credentials: Mapping[str, Mapping[str, Value
     own = dict(params.node.value) if isinstance(params.node.value, Mapping) else {}
     under = {key: each.node for key, each in values.items() if key not in own}
     return Value(type(params.node)({**under, **own}, params.node.file, params.node.line), params.path, params.reading)
+
+
+def _is_blocked(place: Value) -> bool:
+    """LiteLLM's switch to pause a deployment."""
+    return read_fields(place, (Field("blocked", "blocked", flag),)).get("blocked", False) is True
 
 
 def _missing_needed(params: Value) -> str | None:
@@ -187,20 +189,23 @@ def _extra(params: Value, body: Mapping[str, Any], info: dict[str, Any]) -> dict
     for key, value in params.entries().items():
         if key in OWN or value.is_null:
             continue
-        if key in known.PARAMS_UNSUPPORTED:
+        if key in known.PARAMS_UNSUPPORTED or key.startswith(known.PARAMS_UNSUPPORTED_STARTS):
             warn_unsupported(value)
         elif is_price(key):
             info.setdefault(key, value.plain())
         elif key in known.BODY_PARAMS:
             found[key] = value.plain()
-        elif any(word in key.lower() for word in SECRET_WORDS) and "tokens" not in key.lower():
+        elif _is_secret(key) or _is_secret(hint := nearest(key, [*OWN, *known.BODY_PARAMS], 0.75) or ""):
             value.warn("unknown key that looks like a secret: it is not sent to the provider", nearest(key, OWN))
         else:
-            hint = nearest(key, [*OWN, *known.BODY_PARAMS], 0.8)
-            if hint is not None:
+            if hint:
                 value.warn("unknown key: it is sent to the provider as it is", hint)
             found[key] = value.plain()
     return found
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in SECRET_WORDS) and "tokens" not in key.lower()
 
 
 def _fingerprint(values: Mapping[str, Any]) -> str:

@@ -13,7 +13,17 @@ from typing import Any
 
 import yaml
 
-from penstock.config.node import DEPTH_MOST, NODES_MOST, NULL, DocumentError, Node, Scalar, list_node, mapping_node
+from penstock.config.node import (
+    DEPTH_MOST,
+    NODES_MOST,
+    NULL,
+    WHOLE_MOST,
+    DocumentError,
+    Node,
+    Scalar,
+    list_node,
+    mapping_node,
+)
 
 BYTES_MOST = 4 * 1024 * 1024  # of one file
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is
@@ -114,6 +124,8 @@ class _Builder:
         value: Scalar = event.value
         if tag in SCALARS:
             value = self.resolver.construct_object(yaml.ScalarNode(tag, event.value, event.start_mark))
+            if isinstance(value, int) and not -WHOLE_MOST < value < WHOLE_MOST:
+                value = event.value  # no number of ours
         node = Node(value, self.file, line)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
@@ -135,6 +147,8 @@ class _Builder:
             node = mapping_node(entries, self.file, top.line)
         if node.size_n > NODES_MOST:
             raise DocumentError(f"has more than {NODES_MOST} values", top.line)
+        if node.depth_n > DEPTH_MOST:
+            raise DocumentError(f"is nested more than {DEPTH_MOST} deep", top.line)
         if top.anchor is not None:
             self.anchors[top.anchor] = node
         self.take(node, top.line)

@@ -17,7 +17,7 @@ UNLIMITED = 1_000_000
 
 def connections(value: Value) -> int:
     """aiohttp's: 0 = no limit."""
-    return whole("a number of connections", most=UNLIMITED)(value) or UNLIMITED
+    return whole("connections", most=UNLIMITED)(value) or UNLIMITED
 
 
 def split_texts(value: Value) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ FIELDS = (
     Field("DEFAULT_MAX_RETRIES", "router.num_retries", RETRIES),
     Field("DEFAULT_ALLOWED_FAILS", "router.allowed_fails", FAILS),
     Field("DEFAULT_COOLDOWN_TIME_SECONDS", "router.cooldown_s", seconds_or_zero),
-    Field("ROUTER_MAX_FALLBACKS", "router.max_fallbacks", whole("a number of fallbacks", most=100)),
+    Field("ROUTER_MAX_FALLBACKS", "router.max_fallbacks", whole("fallbacks", most=100)),
 )
 VERIFY: tuple[Field, ...] = (Field("SSL_VERIFY", "upstream.ssl_verify", flag_or_path),)
 AUTHORITIES: tuple[Field, ...] = (Field("SSL_CERT_FILE", "upstream.ssl_verify", text),)

@@ -6,8 +6,8 @@ groups that stand in for each other are common) and warned of: a request visits 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from penstock.config.kinds import Refused, expected, guarded, text
 from penstock.config.models import RouterSettings
@@ -53,7 +53,11 @@ def _target(value: Value) -> str:
 
 def is_known(name: str, groups: Iterable[str]) -> bool:
     """An exact group, an alias, an id, or a name that one of the patterns takes."""
-    return any(name == each or ("*" in each and fnmatchcase(name, each)) for each in groups)
+    return any(name == each or ("*" in each and _takes(each, name)) for each in groups)
+
+
+def _takes(pattern: str, name: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name, re.DOTALL) is not None
 
 
 def without_unknown(section: Value, found: Fallbacks, names: Sequence[str]) -> Fallbacks:
@@ -93,16 +97,17 @@ def circles(edges: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     for start in edges:
         if start in done:
             continue
-        path: list[str] = [start]
+        path: dict[str, None] = {start: None}
         waiting = [iter(edges.get(start, ()))]
         while waiting:
             target = next(waiting[-1], None)
             if target is None:
                 waiting.pop()
-                done.add(path.pop())
+                done.add(path.popitem()[0])
             elif target in path:
-                found.append((*path[path.index(target) :], target))
+                way = list(path)
+                found.append((*way[way.index(target) :], target))
             elif target not in done:
-                path.append(target)
+                path[target] = None
                 waiting.append(iter(edges.get(target, ())))
     return found

@@ -36,13 +36,11 @@ def read_fields(section: Value, fields: Sequence[Field]) -> dict[str, Any]:
     """Attribute -> value of the fields that are given and right; complaints about the others."""
     found = {}
     for field in fields:
-        for key in field.keys:
-            value = section.entry(key)
-            if value.is_null:
-                continue
-            got = read_field(field, value)
-            if got is not None and field.attribute not in found:
-                found[field.attribute] = got
+        given = [key for key in field.keys if not section.entry(key).is_null]
+        for key in given[1:]:
+            section.entry(key).warn(f"has no effect beside {given[0]}")
+        if given and (got := read_field(field, section.entry(given[0]))) is not None:
+            found[field.attribute] = got
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.config import known
+from penstock.config import known_settings
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.keys import master_key
 from penstock.config.kinds import Refused, expected, flag, number, pairs, seconds, text, url
@@ -80,8 +80,8 @@ def read_general(section: Value, elsewhere: Mapping[str, str]) -> dict[str, Any]
     check_keys(
         section,
         names_of(FIELDS) | {"master_key"},
-        unsupported=known.GENERAL_UNSUPPORTED,
-        ignored=known.GENERAL_IGNORED,
+        unsupported=known_settings.GENERAL_UNSUPPORTED,
+        ignored=known_settings.GENERAL_IGNORED,
         elsewhere=elsewhere,
     )
     found = read_fields(section, FIELDS)

@@ -40,11 +40,29 @@ def text(value: Value) -> str:
     spelt = str(found).strip()
     if not spelt:
         raise Refused("must be text, not empty")
+    if not spelt.isprintable():
+        raise Refused("must be text without control characters")
     return spelt
 
 
+def any_text(value: Value) -> str:
+    """Text of any characters, several lines too; true and false as a shell spells them."""
+    found = value.scalar()
+    if found is None:
+        raise expected("text", value)
+    return str(found).lower() if isinstance(found, bool) else str(found)
+
+
+def token(value: Value) -> str:
+    """What can stand in a header or a URL: printable ASCII without blanks."""
+    found = text(value)
+    if not found.isascii() or " " in found:
+        raise Refused("must be ASCII text without blanks")
+    return found
+
+
 def secret(value: Value) -> Secret:
-    return Secret(text(value))
+    return Secret(token(value))
 
 
 def flag(value: Value) -> bool:
@@ -89,7 +107,10 @@ def number(what: str = "a number", *, least: float = 0.0, most: float = 1e15, ab
     return kind
 
 
-def whole(what: str = "a whole number", *, least: int = 0, most: int = WHOLE_MOST) -> Kind[int]:
+def whole(of: str = "", *, least: int = 0, most: int = WHOLE_MOST) -> Kind[int]:
+    """A whole number `of` what it counts."""
+    what = f"a whole number of {of}" if of else "a whole number"
+
     def kind(value: Value) -> int:
         found = _number(value, what)
         if found != int(found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.config import known
+from penstock.config import known, known_settings
 from penstock.config.fallbacks import fallbacks
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.kinds import Refused, flag, flag_or_path, number, seconds, text, texts, whole
@@ -50,7 +50,7 @@ FIELDS = (
     Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
     Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
     Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("a number of fallbacks", most=100)),
+    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
     Field("allowed_fails", "router.allowed_fails", FAILS),
     Field("ssl_verify", "upstream.ssl_verify", flag_or_path),
     Field("ssl_certificate", "upstream.ssl_certificate", text),
@@ -66,8 +66,8 @@ def read_litellm(section: Value, elsewhere: Mapping[str, str]) -> dict[str, Any]
     check_keys(
         section,
         names_of(FIELDS) | names_of(CALLBACKS),
-        unsupported=known.LITELLM_UNSUPPORTED,
-        ignored=known.LITELLM_IGNORED,
+        unsupported=known_settings.LITELLM_UNSUPPORTED,
+        ignored=known_settings.LITELLM_IGNORED,
         elsewhere=elsewhere,
     )
     found = read_fields(section, FIELDS)

@@ -18,13 +18,13 @@ from penstock.config import known
 from penstock.config.complaint import Complaint
 from penstock.config.credentials import read_credentials
 from penstock.config.deployment import PARAMS, read_deployments
-from penstock.config.fallbacks import KINDS, check_fallbacks, without_unknown
+from penstock.config.fallbacks import KINDS, check_fallbacks, is_known, without_unknown
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.general import FIELDS as GENERAL
 from penstock.config.general import read_general
 from penstock.config.include import INCLUDE, Sources, Unreadable, read_tree
 from penstock.config.keys import master_key
-from penstock.config.kinds import guarded, mapping, text
+from penstock.config.kinds import any_text, guarded, mapping
 from penstock.config.litellm_settings import CALLBACKS, read_litellm
 from penstock.config.litellm_settings import FIELDS as LITELLM
 from penstock.config.models import (
@@ -32,6 +32,7 @@ from penstock.config.models import (
     Deployment,
     GeneralSettings,
     JournalSettings,
+    Key,
     RouterSettings,
     UpstreamSettings,
 )
@@ -39,7 +40,7 @@ from penstock.config.node import DocumentError, Node, mapping_node, node_of
 from penstock.config.penstock_settings import read_penstock
 from penstock.config.router import FIELDS as ROUTER
 from penstock.config.router import finish_aliases, read_router
-from penstock.config.value import Reading, Value
+from penstock.config.value import Reading, Value, nearest
 
 SECTIONS = (
     "model_list",
@@ -113,7 +114,7 @@ def _rank(complaint: Complaint, order: Mapping[str, int]) -> tuple[int, int]:
 
 
 def _config(root: Value, reading: Reading, sources: tuple[str, ...]) -> Config:
-    check_keys(root, SECTIONS, unsupported=known.TOP_UNSUPPORTED, elsewhere=_homes("", root))
+    check_keys(root, SECTIONS, unsupported=known.TOP_UNSUPPORTED, elsewhere=_homes(""))
     variables = _variables(_section(root, "environment_variables"), reading)
     reading.environ = {**reading.environ, **variables}
     found = _settings(root, reading)
@@ -124,12 +125,14 @@ def _config(root: Value, reading: Reading, sources: tuple[str, ...]) -> Config:
     )
     if not deployments and not any(each.is_error for each in reading.complaints):
         root.entry("model_list").warn("there is no deployment: every request is refused")
-    router = _router(root, found, [*groups, *(each.id for each in deployments)])
+    names = [*sorted(groups), *(each.id for each in deployments)]
+    router = _router(root, found, names)
+    names += router.aliases
     return Config(
         deployments=tuple(_completed(each, found) for each in deployments),
         router=router,
         upstream=UpstreamSettings(**_part(found, "upstream")),
-        general=GeneralSettings(**_part(found, "general"), keys=_keys(root, found)),
+        general=GeneralSettings(**_part(found, "general"), keys=_keys(root, found, names)),
         journal=JournalSettings(**_part(found, "journal")),
         sources=sources,
         environment=variables,
@@ -153,26 +156,21 @@ def _variables(section: Value, reading: Reading) -> dict[str, str]:
         reading.environ = {**reading.environ, **found}
         if value.missing is not None:
             value.warn(f"environment variable {value.missing} is not set: {name} is not set either")
-        elif not value.is_null and (content := guarded(text, _as_text(value))) is not None:
+        elif not value.is_null and (content := guarded(any_text, value)) is not None:
             found[name] = content
     return found
 
 
-def _as_text(value: Value) -> Value:
-    """true and false as a shell spells them."""
-    node = value.node
-    return replace(value, node=replace(node, value=str(node.value))) if isinstance(node.value, bool) else value
-
-
-def _homes(here: str, root: Value) -> dict[str, str]:
+def _homes(here: str) -> dict[str, str]:
     """Key -> the section it belongs into, for keys that only other sections have."""
-    tables = {
+    tables: dict[str, set[str]] = {}
+    if not here:
+        tables["a row of model_list"] = names_of(PARAMS) | {"model_name", "litellm_params", "model_info"}
+    tables |= {
         "litellm_settings": names_of(LITELLM) | names_of(CALLBACKS),
         "general_settings": names_of(GENERAL) | {"master_key"},
         "router_settings": names_of(ROUTER),
     }
-    if not here:
-        tables["a row of model_list"] = names_of(PARAMS) | {"model_name", "litellm_params", "model_info"}
     return {key: name for name, keys in tables.items() if name != here for key in keys}
 
 
@@ -180,12 +178,12 @@ def _settings(root: Value, reading: Reading) -> dict[str, Any]:
     """Dotted attribute -> value, from the weakest place to the strongest."""
     variables = env.section_of(reading)
     found = env.read_environment(variables)
-    found.update(read_litellm(_section(root, "litellm_settings"), _homes("litellm_settings", root)))
-    router = read_router(_section(root, "router_settings"), _homes("router_settings", root))
+    found.update(read_litellm(_section(root, "litellm_settings"), _homes("litellm_settings")))
+    router = read_router(_section(root, "router_settings"), _homes("router_settings"))
     if "rows.timeout_s" in found and "router.timeout_s" not in router:
         found["router.timeout_s"] = found.pop("rows.timeout_s")  # LiteLLM: the router's timeout, else request_timeout
     found.update(router)
-    found.update(read_general(_section(root, "general_settings"), _homes("general_settings", root)))
+    found.update(read_general(_section(root, "general_settings"), _homes("general_settings")))
     found.update(env.read_verify(variables, found))
     found.update(read_penstock(_section(root, "penstock_settings")))
     settings = read_fields(root, (Field("callback_settings", "journal.callback_settings", mapping),))
@@ -202,14 +200,19 @@ def _part(found: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in own.items() if key not in ("master", "more_keys")}
 
 
-def _keys(root: Value, found: Mapping[str, Any]) -> Any:
+def _keys(root: Value, found: Mapping[str, Any], names: list[str]) -> tuple[Key, ...]:
     """The master key first; a warning when nobody is asked for one."""
-    master, more = found.get("general.master"), found.get("general.more_keys", ())
-    given = root.entry("general_settings").entry("master_key")
-    if master is None and not more and given.is_null:
-        root.entry("general_settings").warn("there is no master_key: everybody may call")
+    master: Key | None = found.get("general.master")
+    more: tuple[Key, ...] = found.get("general.more_keys", ())
+    section = root.entry("general_settings")
+    is_given = not section.entry("master_key").is_null or not (section.is_null or section.is_mapping)
+    if master is None and not more and not is_given:
+        section.warn("there is no master_key: everybody may call")
     elif master is not None and any(each.sha256 == master.sha256 for each in more):
         root.entry("penstock_settings").entry("keys").error("holds the master key: it has a place of its own")
+    place = root.entry("penstock_settings").entry("keys")
+    for name in dict.fromkeys(name for key in more for name in key.models if not is_known(name, names)):
+        place.warn(f"no group {name!r} in model_list", nearest(name, names))
     return (*(() if master is None else (master,)), *more)
 
 
@@ -222,6 +225,10 @@ def _router(root: Value, found: dict[str, Any], names: list[str]) -> RouterSetti
             place = section.entry(kind)
             place = root.entry("litellm_settings").entry(kind) if place.is_null else place
             found[f"router.{kind}"] = without_unknown(place, found[f"router.{kind}"], names)
+    for group in found.get("router.group_retry_policy", ()):
+        if not is_known(group, names):
+            place = section.entry("model_group_retry_policy").entry(group)
+            place.warn("no such group in model_list", nearest(group, names))
     if defaults := found.get("router.default_fallbacks"):
         place = section.entry("default_fallbacks")
         place = root.entry("litellm_settings").entry("default_fallbacks") if place.is_null else place

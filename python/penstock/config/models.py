@@ -80,6 +80,8 @@ class Deployment:
     max_input_tokens: int | None = None
     price: Price = Price()
     info: Mapping[str, Any] = field(default=NOTHING, repr=False)  # model_info, whole, for /model/info
+    # What others work out of this row once (dialects: addresses and headers); it goes with the row.
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +125,13 @@ class RouterSettings:
     disable_cooldowns: bool = False
     aliases: Mapping[str, str] = NOTHING  # model_group_alias: name -> group
     hidden_aliases: frozenset[str] = frozenset()  # not in /v1/models
-    pre_call_checks: bool = False  # enable_pre_call_checks
+    tag_filtering: bool = False  # enable_tag_filtering: only deployments that have a tag of the request
+    tag_match_any: bool = True  # tag_filtering_match_any; False = all of the request's tags
     # Ours, in `penstock_settings`:
     hold_events_n: int = 64  # before the first semantic token, held back so that a fallback stays invisible
     hold_bytes: int = 256 * 1024
     hold_s: float = 30.0
+    fallback_reserve: float = 1 / 3  # of the time that is left, kept from an attempt while there are other routes
     rescue: bool = False  # replay a cut stream on the fallback
     hedge: bool = False  # a second attempt when the first token is late
     hedge_percentile: float = 0.95  # of the group's recent TTFT
@@ -185,7 +189,7 @@ class GeneralSettings:
     always_include_stream_usage: bool = False
     max_stream_s: float | None = None  # LITELLM_MAX_STREAMING_DURATION_SECONDS
     sse_keepalive_s: float | None = None  # sse_keepalive_ping_interval_seconds
-    drain_s: float = 30.0  # GRACEFUL_SHUTDOWN_TIMEOUT
+    drain_s: float = 600.0  # GRACEFUL_SHUTDOWN_TIMEOUT: running streams have so long to end after SIGTERM
     cors_origins: tuple[str, ...] = ()
     health_check_interval_s: float = 300.0
 

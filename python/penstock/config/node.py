@@ -1,7 +1,7 @@
 """A value of the document with the place it came from. Made by `document` from YAML, or here from Python values.
 
-Nodes are immutable and may be shared (YAML aliases): `size_n` counts them as often as they appear, so that a file of
-few lines cannot expand without limit.
+Nodes are immutable and may be shared (YAML aliases): `size_n` and `depth_n` count them wherever they appear, so that a
+file of few lines cannot expand without limit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 NODES_MOST = 200_000  # of a document, aliases expanded
 DEPTH_MOST = 64
+WHOLE_MOST = 2**63  # larger ones are text: they may have more digits than Python prints
 
 Scalar = str | int | float | bool | None
 
@@ -32,6 +33,7 @@ class Node:
     file: str | None = None
     line: int | None = None
     size_n: int = 1
+    depth_n: int = 0  # of lists and mappings below
 
     def at(self, line: int | None) -> Node:
         return replace(self, line=line)
@@ -41,17 +43,26 @@ NULL = Node(None)
 
 
 def mapping_node(entries: Mapping[str, Node], file: str | None = None, line: int | None = None) -> Node:
-    return Node(entries, file, line, 1 + sum(each.size_n for each in entries.values()))
+    return _measured(entries, tuple(entries.values()), file, line)
 
 
 def list_node(items: tuple[Node, ...], file: str | None = None, line: int | None = None) -> Node:
-    return Node(items, file, line, 1 + sum(each.size_n for each in items))
+    return _measured(items, items, file, line)
+
+
+def _measured(
+    value: Mapping[str, Node] | tuple[Node, ...], parts: tuple[Node, ...], file: str | None, line: int | None
+) -> Node:
+    size_n = 1 + sum(each.size_n for each in parts)
+    return Node(value, file, line, size_n, 1 + max((each.depth_n for each in parts), default=0))
 
 
 def node_of(value: object, depth: int = 0) -> Node:
     """The node of a Python value as a YAML or JSON reader makes it. DocumentError for too much."""
     if depth > DEPTH_MOST:
         raise DocumentError(f"is nested more than {DEPTH_MOST} deep")
+    if isinstance(value, int) and not -WHOLE_MOST < value < WHOLE_MOST:
+        return Node(hex(value))
     if value is None or isinstance(value, str | bool | int | float):
         return Node(value)
     if isinstance(value, Mapping):

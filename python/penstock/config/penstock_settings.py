@@ -20,8 +20,8 @@ from penstock.config.kinds import (
 )
 from penstock.config.value import Value
 
-CONNECTIONS = whole("a number of connections", least=1, most=1_000_000)
-BYTES = whole("a number of bytes", most=2**31)
+CONNECTIONS = whole("connections", least=1, most=1_000_000)
+BYTES = whole("bytes", most=2**31)
 
 
 def percentile(value: Value) -> float:
@@ -46,7 +46,7 @@ JOURNAL = (
     Field("jsonl", "journal.jsonl_path", text),
     Field("sqlite", "journal.sqlite_path", text),
     Field("keep_text", "journal.keep_text", flag),
-    Field("queue", "journal.queue_n", whole("a number of records", least=1, most=10_000_000)),
+    Field("queue", "journal.queue_n", whole("records", least=1, most=10_000_000)),
     Field("prices", "journal.prices_path", text),
 )
 FIELDS = (
@@ -55,16 +55,17 @@ FIELDS = (
     Field("hedge", "router.hedge", flag),
     Field("hedge_percentile", "router.hedge_percentile", percentile),
     Field("hedge_least_s", "router.hedge_least_s", seconds_or_zero),
-    Field("hold_events", "router.hold_events_n", whole("a number of events", most=100_000)),
+    Field("hold_events", "router.hold_events_n", whole("events", most=100_000)),
     Field("hold_bytes", "router.hold_bytes", BYTES),
     Field("hold_s", "router.hold_s", seconds_or_zero),
-    Field("max_attempts", "router.max_attempts", whole("a number of attempts", least=1, most=1000)),
+    Field("fallback_reserve", "router.fallback_reserve", percentile),
+    Field("max_attempts", "router.max_attempts", whole("attempts", least=1, most=1000)),
     Field("retry_after_most_s", "router.retry_after_most_s", seconds_or_zero),
     Field("ttft_s", "router.ttft_s", seconds),
     Field("idle_s", "router.idle_s", seconds),
     Field("drain_s", "general.drain_s", seconds_or_zero),
     Field("max_stream_s", "general.max_stream_s", seconds),
-    Field("max_request_bytes", "general.max_request_bytes", whole("a number of bytes", least=1)),
+    Field("max_request_bytes", "general.max_request_bytes", whole("bytes", least=1)),
     Field("cors_origins", "general.cors_origins", texts),
     Field("missing_env", "missing_env", one_of("error", "skip")),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.config import known
-from penstock.config.fallbacks import fallbacks
+from penstock.config import known_settings
+from penstock.config.fallbacks import fallbacks, is_known
 from penstock.config.fields import Field, check_keys, names_of, read_fields
 from penstock.config.kinds import (
     Kind,
@@ -41,8 +41,8 @@ POLICY = {
     "ContentPolicyViolationError": "content_policy",
     "InternalServerError": "internal_server",
 }
-RETRIES = whole("a number of retries", most=100)
-FAILS = whole("a number of failures in a minute")
+RETRIES = whole("retries", most=100)
+FAILS = whole("failures in a minute")
 
 
 def policy(ending: str, count: Kind[int]) -> Kind[RetryPolicy]:
@@ -100,7 +100,7 @@ FIELDS = (
     Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
     Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
     Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("a number of fallbacks", most=100)),
+    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
     Field("retry_policy", "router.retry_policy", policy("Retries", RETRIES)),
     Field("model_group_retry_policy", "router.group_retry_policy", policies),
     Field("allowed_fails", "router.allowed_fails", FAILS),
@@ -108,8 +108,9 @@ FIELDS = (
     Field("cooldown_time", "router.cooldown_s", seconds_or_zero),
     Field("disable_cooldowns", "router.disable_cooldowns", flag),
     Field("model_group_alias", "router.named", aliases),
-    Field("enable_pre_call_checks", "router.pre_call_checks", flag),
-    Field("default_max_parallel_requests", "rows.max_parallel", whole("a number of requests", least=1)),
+    Field("enable_tag_filtering", "router.tag_filtering", flag),
+    Field("tag_filtering_match_any", "router.tag_match_any", flag),
+    Field("default_max_parallel_requests", "rows.max_parallel", whole("requests", least=1)),
 )
 STRATEGY_ARGS = (
     Field("ttl", "ttl", seconds),
@@ -119,7 +120,13 @@ STRATEGY_ARGS = (
 
 def read_router(section: Value, elsewhere: Mapping[str, str]) -> dict[str, Any]:
     names = names_of(FIELDS)
-    check_keys(section, names, unsupported=known.ROUTER_UNSUPPORTED, ignored=known.ROUTER_IGNORED, elsewhere=elsewhere)
+    check_keys(
+        section,
+        names,
+        unsupported=known_settings.ROUTER_UNSUPPORTED,
+        ignored=known_settings.ROUTER_IGNORED,
+        elsewhere=elsewhere,
+    )
     found = read_fields(section, FIELDS)
     if "router.strategy_args" in found:
         args = section.entry("routing_strategy_args")
@@ -132,7 +139,7 @@ def finish_aliases(section: Value, found: dict[str, Any], names: list[str]) -> N
     """`router.named` becomes aliases and hidden_aliases; those of unknown groups are left out."""
     named: dict[str, tuple[str, bool]] = found.pop("router.named", {})
     for name, (group, _) in list(named.items()):
-        if group not in names and not any("*" in each for each in names):
+        if not is_known(group, names):
             section.entry("model_group_alias").entry(name).warn(
                 "no such group in model_list: the alias is left out", nearest(group, names)
             )

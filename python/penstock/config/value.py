@@ -119,7 +119,7 @@ def kind_of(value: object) -> str:
     return "text" if isinstance(value, str) else f"the number {value}"
 
 
-def nearest(name: str, names: Iterable[str], cutoff: float = 0.75) -> str | None:
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.65) -> str | None:
     """The name that was probably meant."""
     found = difflib.get_close_matches(name.lower()[:100], list(names), n=1, cutoff=cutoff)
     return found[0] if found else None

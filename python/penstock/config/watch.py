@@ -12,7 +12,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.config.complaint import Complaint
@@ -94,20 +95,27 @@ class Watcher:
 
     async def run(self) -> None:
         """Until cancelled."""
-        loop = asyncio.get_running_loop()
-        hears = False
-        try:
-            loop.add_signal_handler(signal.SIGHUP, self.poke)
-            hears = True
-        except (AttributeError, NotImplementedError, RuntimeError, ValueError):
-            log.debug("SIGHUP is not heard here")  # no main thread, or Windows
-        try:
+        with self._hearing():
             while True:
                 await self.look()
                 await self._pause()
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """SIGHUP pokes; afterwards it does what it did before."""
+        loop = asyncio.get_running_loop()
+        try:
+            before = signal.getsignal(signal.SIGHUP)
+            loop.add_signal_handler(signal.SIGHUP, self.poke)
+        except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+            log.debug("SIGHUP is not heard here")  # no main thread, or Windows
+            yield
+            return
+        try:
+            yield
         finally:
-            if hears:
-                loop.remove_signal_handler(signal.SIGHUP)
+            loop.remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, before or signal.SIG_DFL)
 
     async def look(self) -> None:
         """Reload when it was asked for, or when a change has settled."""

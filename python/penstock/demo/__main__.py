@@ -1,18 +1,30 @@
-"""Streams a chat completion with the openai package over penstock, then asks again on the same connection.
+"""`make run`: a gateway on a free port, one answer streamed through it, and the lines to try it yourself.
 
-The provider is scripted (penstock.testing), on a native thread of its own, with a certificate made on the fly. Needs
-the openai package (3.0 or newer, which stands on httpx2).
+With OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment the gateway leads to that provider; without, to a scripted
+one with TLS and HTTP/2 in this process. It serves until Ctrl-C; without a terminal it ends after the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import penstock
-from penstock import Timings
+from penstock import Transport
 from penstock.runtime import versions
+from penstock.sse import Events
 from penstock.testing import Pace, Provider
 
 QUESTION = "What is a penstock?"
@@ -21,71 +33,129 @@ ANSWER = (
     "the pipe only has to hold, and to let nothing stand still."
 )
 PACE = Pace(per_s=60)  # so that one can see the tokens come
+MODEL = "demo"
+REAL = (("OPENAI_API_KEY", "openai/gpt-4o-mini"), ("ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5"))
+START_S = 30.0
 
 
-def ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
-def story(timings: Timings, first_token_s: float | None = None) -> str:
-    """One line: where the time went."""
-    parts = [f"head {ms(timings.first_byte_s)}"]
-    if first_token_s is not None:
-        parts.append(f"first token {ms(first_token_s)}")
-    parts += [f"total {ms(timings.total_s)}", f"{timings.bytes_received} bytes", timings.tls_version]
-    made = f"new connection (TCP {ms(timings.connect_s)}, TLS {ms(timings.tls_s)})"
-    parts.append("reused connection" if timings.reused else made)
-    return f"  [{', '.join(parts)}]"
+def upstream_of(stack: ExitStack) -> tuple[str, dict[str, Any], Mapping[str, str]]:
+    """What the model is served by: a name for people, litellm_params, and environment for the gateway."""
+    for variable, model in REAL:
+        if os.environ.get(variable):
+            return model, {"model": model, "api_key": f"os.environ/{variable}"}, {}
+    provider = stack.enter_context(Provider(ANSWER, pace=PACE))
+    params = {"model": "openai/scripted-1", "api_base": provider.base_url, "api_key": provider.api_key}
+    return "a scripted provider in this process", params, provider.trust.env()
 
 
-async def ask_streaming(client: Any) -> Timings:
-    """Print the answer token by token."""
-    clock = asyncio.get_running_loop().time
-    began_s = clock()
-    first_token_s: float | None = None
-    stream = await client.chat.completions.create(
-        model="scripted-1", messages=[{"role": "user", "content": QUESTION}], stream=True
+@contextmanager
+def gateway(folder: Path, params: Mapping[str, Any], key: str, env: Mapping[str, str]) -> Iterator[str]:
+    """`penstock serve` in a process of its own; its address."""
+    config = {
+        "model_list": [{"model_name": MODEL, "litellm_params": dict(params)}],
+        "general_settings": {"master_key": key},
+        "litellm_settings": {"callbacks": ["prometheus"]},
+    }
+    path = folder / "config.yaml"
+    path.write_text(json.dumps(config, indent=1))  # JSON is YAML
+    port = free_port()
+    command = [sys.executable, "-m", "penstock", "serve", "--config", str(path), "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--log_level", "error"], env={**os.environ, **env}, start_new_session=True
     )
-    async for event in stream:
-        token = event.choices[0].delta.content or ""
-        if first_token_s is None and token:
-            first_token_s = clock() - began_s
-        print(token, end="", flush=True)
-    timings: Timings = stream.response.extensions["penstock"].timings
-    print("\n" + story(timings, first_token_s))
-    return timings
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait()
 
 
-async def ask_whole(client: Any) -> Timings:
-    """Print the answer at once."""
-    raw = await client.chat.completions.with_raw_response.create(
-        model="scripted-1", messages=[{"role": "user", "content": QUESTION}]
-    )
-    print(raw.parse().choices[0].message.content)
-    timings: Timings = raw.http_response.extensions["penstock"].timings
-    print(story(timings))
-    return timings
+async def until_ready(transport: Transport, url: str) -> None:
+    due_s = time.monotonic() + START_S
+    while True:
+        try:
+            if (await transport.request("GET", f"{url}/health/readiness")).status == 200:
+                return
+        except penstock.errors.ConnectError:
+            pass
+        if time.monotonic() > due_s:
+            raise SystemExit("the gateway did not start")
+        await asyncio.sleep(0.05)
+
+
+async def ask(transport: Transport, url: str, key: str) -> bool:
+    """Print the answer token by token; was it complete?"""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+    headers = [("authorization", f"Bearer {key}"), ("content-type", "application/json")]
+    began_s, first_s, is_done, events = time.monotonic(), None, False, Events()
+    async with transport.stream(
+        "POST", f"{url}/v1/chat/completions", headers=headers, content=json.dumps(body)
+    ) as response:
+        if response.status != 200:
+            print(f"{response.status}: {(await response.read()).decode()}")
+            return False
+        served = {name: response.headers.get(name) for name in ("x-litellm-model-api-base", "x-litellm-model-id")}
+        async for chunk in response:
+            for event in events.feed(chunk):
+                if event.data is None:
+                    continue
+                if event.data == b"[DONE]":
+                    is_done = True
+                    continue
+                token = "".join(one["delta"].get("content") or "" for one in json.loads(event.data)["choices"])
+                first_s = first_s or (time.monotonic() - began_s if token else None)
+                print(token, end="", flush=True)
+    total_s = time.monotonic() - began_s
+    print(f"\n  [first token {(first_s or 0) * 1000:.1f} ms, total {total_s * 1000:.0f} ms, {served}]")
+    return is_done
+
+
+def advice(url: str, key: str) -> str:
+    """How to go on."""
+    question = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "stream": True})
+    return f"""
+Try it:
+  curl -N {url}/v1/chat/completions -H 'authorization: Bearer {key}' \\
+       -H 'content-type: application/json' -d '{question}'
+
+  openai.OpenAI(base_url="{url}/v1", api_key="{key}")
+  anthropic.Anthropic(base_url="{url}", api_key="{key}")
+
+  {url}/metrics   {url}/health/readiness   {url}/v1/models
+"""
 
 
 async def main() -> int:
-    import httpx2
-    import openai
-
-    from penstock.adapters.httpx2 import AsyncTransport
-
-    with Provider(ANSWER, pace=PACE) as provider:
-        linked = ", ".join(f"{name} {version}" for name, version in versions().items())
-        print(f"openai {openai.__version__} over penstock {penstock.__version__} ({linked})\n\n> {QUESTION} (stream)")
-        http = httpx2.AsyncClient(transport=AsyncTransport(verify=str(provider.trust.ca_file)))
-        async with openai.AsyncOpenAI(base_url=provider.base_url, api_key=provider.api_key, http_client=http) as client:
-            await ask_streaming(client)
-            print(f"\n> {QUESTION} (whole)")
-            again = await ask_whole(client)
-    return 0 if again.reused else 1
+    key = f"sk-{secrets.token_urlsafe(12)}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-demo-")))
+        name, params, env = upstream_of(stack)
+        linked = ", ".join(f"{each} {version}" for each, version in versions().items())
+        print(f"penstock {penstock.__version__} ({linked}), gateway to {name}\n")
+        url = stack.enter_context(gateway(folder, params, key, env))
+        async with Transport(trust_env=False) as transport:
+            await until_ready(transport, url)
+            print(f"> {QUESTION}")
+            is_complete = await ask(transport, url, key)
+        print(advice(url, key))
+        if is_complete and sys.stdin.isatty() and sys.stdout.isatty():
+            print("Ctrl-C ends it.")
+            await asyncio.Event().wait()
+    return 0 if is_complete else 1
 
 
 if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main()))
+    except KeyboardInterrupt:
+        sys.exit(0)
     except ModuleNotFoundError as err:
-        sys.exit(f"the demo needs the {err.name} package: pip install 'openai>=3'")
+        sys.exit(f"the demo needs the {err.name} package: pip install 'penstock[gateway]'")

@@ -27,3 +27,6 @@ class CallFacts:
     stream: bool = False
     include_usage: bool = False  # the caller's own stream_options.include_usage
     headers: tuple[tuple[str, str], ...] = ()
+    counts_tokens: bool = False  # POST /v1/messages/count_tokens, a MESSAGES body without an answer
+    now_s: int = 0  # Unix time, for `created` of translated answers: this room has no clock
+    drop_params: bool = False  # general.drop_params: what counts for deployments that do not say

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from penstock.dialects.dialect import Dialect
+
 
 class Fault(str, Enum):
     """Whose fault, and with it: does it help to try again, here or elsewhere? Values are used in logs and metrics."""
@@ -42,6 +44,7 @@ class Failure:
     retry_after_s  from `retry-after-ms` or `retry-after` (seconds or date, relative to when it came)
     should_retry   the provider's `x-should-retry`; None when it did not say
     body           the provider's error body as it came, for callers of the same dialect; None when it was no response
+    body_dialect   what it is written in
     """
 
     fault: Fault
@@ -53,3 +56,4 @@ class Failure:
     retry_after_s: float | None = None
     should_retry: bool | None = None
     body: bytes | None = None
+    body_dialect: Dialect | None = None

@@ -1,147 +1,184 @@
-"""Changing single members of a JSON object in its own bytes: the rest, order and spacing, stays as it was written.
+"""Change single members of a JSON object and leave every other byte as it came: order, whitespace, escapes.
 
-A scanner of the top level only: it finds where each member's name and value begin and end, skipping values by their
-brackets and strings. The body has been checked to be JSON before (the endpoint parses it); what is not an object, or has
-a member twice that is to be changed, is a BadRequest. One pass, no recursion, O(n).
+msgspec checks the whole text and cuts it into members; a walk over the members at depth 1 then finds their places. The
+walk proves itself: each value must be there, byte for byte, and be followed by its comma or brace, so a place inside
+of a string or of an equal-looking nested object cannot be taken for a member. A name that appears twice is refused:
+parsers disagree which one counts, and what was checked here must be what the provider reads.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
 
 from penstock.dialects.call import BadRequest
 
-_SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SCALAR = re.compile(rb"[^,}\]\s]+")
-# In a container: strings are skipped whole, so that brackets in them do not count.
-_NEXT = re.compile(rb'[^"{}\[\]]*(?:("(?:[^"\\]|\\.)*")|([{\[])|([}\]]))', re.DOTALL)
+_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = rb'"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*'
+_FIRST = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*" + _STRING, re.DOTALL)
+_NEXT = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*" + _STRING, re.DOTALL)
+_OPEN = re.compile(rb"[ \t\r\n]*\{")
+_CLOSE = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
+NULL = b"null"
+_USAGE = b'{"include_usage":true}'
+_USAGE_MEMBER = b'"stream_options":' + _USAGE
+Place = tuple["re.Match[bytes]", int, int]  # where a member is: its name and colon, its value begins, its value ends
 
 
-class Member(NamedTuple):
-    """Where a member of the top level is: its value is body[start:end]."""
-
-    name: str
-    start: int
-    end: int
-
-
-def members_of(body: bytes) -> tuple[list[Member], int, int]:
-    """The members, and the positions after `{` and of `}`."""
-    at = _SPACE.match(body, 3 if body.startswith(b"\xef\xbb\xbf") else 0).end()  # type: ignore[union-attr]
-    if body[at : at + 1] != b"{":
-        raise BadRequest("the request body must be a JSON object")
-    first = at = at + 1
-    members: list[Member] = []
-    while True:
-        at = _space(body, at)
-        if body[at : at + 1] == b"}":
-            return members, first, at
-        if members:
-            if body[at : at + 1] != b",":
-                raise _malformed(at)
-            at = _space(body, at + 1)
-        name = _STRING.match(body, at)
-        if name is None:
-            raise _malformed(at)
-        at = _space(body, name.end())
-        if body[at : at + 1] != b":":
-            raise _malformed(at)
-        start = _space(body, at + 1)
-        at = _value_end(body, start)
-        members.append(Member(_name(name[0]), start, at))
+def members(body: bytes) -> dict[str, Place]:
+    """The members of a JSON object at depth 1. BadRequest for what is no JSON object, is not UTF-8, is nested too
+    deep, or has a name twice."""
+    places: dict[str, Place] = {}
+    look, starts, at = _FIRST.match, body.startswith, 0
+    for name, raw in _values(body).items():
+        found = look(body, at)
+        if found is None or (found[1] != name.encode() and not _is_name(found[1], name)):
+            raise _twice(found, places)
+        start = found.end()
+        value = bytes(raw)
+        if not starts(value, start):
+            raise _twice(found, (name,))
+        at = start + len(value)
+        places[name] = (found, start, at)
+        look = _NEXT.match
+    if places and _CLOSE.fullmatch(body, at) is None:
+        raise _twice(_NEXT.match(body, at), places)
+    return places
 
 
-def _space(body: bytes, at: int) -> int:
-    return _SPACE.match(body, at).end()  # type: ignore[union-attr]
-
-
-def _name(quoted: bytes) -> str:
-    if b"\\" not in quoted:
-        return quoted[1:-1].decode("utf-8", "replace")
+def _values(body: bytes) -> dict[str, msgspec.Raw]:
     try:
-        name: str = json.loads(quoted)
-    except ValueError:
-        raise BadRequest("the request body is not valid JSON: a member's name") from None
-    return name
+        if not body.isascii():
+            body.decode()
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        raise BadRequest("the request body must be a JSON object") from None
+    except msgspec.DecodeError as err:
+        raise BadRequest(f"the request body is not valid JSON: {err}") from None
+    except UnicodeDecodeError as err:
+        raise BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}") from None
+    except RecursionError:
+        raise BadRequest("the request body is nested too deep") from None
 
 
-def _value_end(body: bytes, start: int) -> int:
-    first = body[start : start + 1]
-    if first == b'"':
-        found = _STRING.match(body, start)
-        if found is None:
-            raise _malformed(start)
-        return found.end()
-    if first not in (b"{", b"["):
-        found = _SCALAR.match(body, start)
-        if found is None:
-            raise _malformed(start)
-        return found.end()
-    depth, at = 0, start
-    while True:
-        found = _NEXT.match(body, at)
-        if found is None:
-            raise _malformed(at)
-        at = found.end()
-        if found[2]:
-            depth += 1
-        elif found[3]:
-            depth -= 1
-            if depth == 0:
-                return at
+def _is_name(raw: bytes, name: str) -> bool:
+    """Is it the name, written with escapes?"""
+    return b"\\" in raw and bool(msgspec.json.decode(b'"' + raw + b'"') == name)
 
 
-def _malformed(at: int) -> BadRequest:
-    return BadRequest(f"the request body is not valid JSON at byte {at}")
+def _twice(found: re.Match[bytes] | None, names: Collection[str]) -> BadRequest:
+    """msgspec keeps one of two equal names, so the walk finds a name or a value that it did not expect."""
+    name = msgspec.json.decode(b'"' + found[1] + b'"') if found is not None else None
+    if name in names:
+        return BadRequest(f"the name {name!r} appears twice in the request body", param=name)
+    return BadRequest("a name appears twice in the request body")
 
 
-def patched(body: bytes, changes: Mapping[str, bytes | None], defaults: Mapping[str, bytes] | None = None) -> bytes:
-    """`body` with the values of `changes` (raw JSON) in the place of what is there, or behind the last member;
-    None removes a member. `defaults` are added where the caller has no such member.
+def patched(
+    body: bytes,
+    sets: Mapping[str, bytes],
+    *,
+    defaults: Mapping[str, bytes] | None = None,
+    renames: Mapping[str, str] | None = None,
+    drops: Iterable[str] = (),
+    includes_usage: bool = False,
+) -> bytes:
+    """The body with some members changed; the same object when nothing changes. Values are JSON.
 
-    >>> patched(b'{"model": "a", "n": 1}', {"model": b'"b"'})
-    b'{"model": "b", "n": 1}'
+    sets            these members have these values, where they stand, else at the end
+    defaults        these are added at the end when they are missing
+    renames         a member is called so, unless one of that name is there already
+    drops           these are left out
+    includes_usage  stream_options.include_usage is true, its other members as they came
     """
-    members, first, last = members_of(body)
-    found: dict[str, Member] = {}
-    for member in members:
-        if member.name in changes and member.name in found:
-            raise BadRequest(f"the request body has {member.name!r} twice", param=member.name)
-        found[member.name] = member
+    places = members(body)
     edits: list[tuple[int, int, bytes]] = []
-    for name, value in changes.items():
-        at = found.get(name)
-        if value is None:
-            if at is not None:
-                edits.append((*_span(body, members, at, first, last), b""))
-        elif at is not None:
-            edits.append((at.start, at.end, value))
-    added = [
-        json.dumps(name).encode() + b":" + value
-        for name, value in {**(defaults or {}), **changes}.items()
-        if value is not None and name not in found
-    ]
+    added: list[bytes] = []
+    if includes_usage:
+        _include_usage(body, places, edits, added)
+    for name, value in sets.items():
+        place = places.get(name)
+        if place is None:
+            added.append(_member(name, value))
+        elif body[place[1] : place[2]] != value:
+            edits.append((place[1], place[2], value))
+    if renames:
+        _rename(places, renames, edits)
+    if drops:
+        _drop(places, drops, edits)
+    if defaults:
+        added += [_member(name, value) for name, value in defaults.items() if name not in places]
+    if not edits and not added:
+        return body
+    return _rewritten(body, places, edits, added)
+
+
+def _rename(places: Mapping[str, Place], renames: Mapping[str, str], edits: list[tuple[int, int, bytes]]) -> None:
+    for name, other in renames.items():
+        place = places.get(name)
+        if place is not None and other not in places:
+            edits.append((_name_at(place), place[1], msgspec.json.encode(other) + b":"))
+
+
+def _drop(places: Mapping[str, Place], drops: Iterable[str], edits: list[tuple[int, int, bytes]]) -> None:
+    """Take members out with one comma each: the one before them, or for the first ones that behind them."""
+    gone = {name for name in drops if name in places}
+    if not gone:
+        return
+    ordered = list(places)
+    first = next((i for i, name in enumerate(ordered) if name not in gone), None)
+    if first is None:
+        raise BadRequest("nothing of the request body would be left")
+    if first:
+        edits.append((_name_at(places[ordered[0]]), _name_at(places[ordered[first]]), b""))
+    for before, name in zip(ordered[first:], ordered[first + 1 :], strict=False):
+        if name in gone:
+            edits.append((places[before][2], places[name][2], b""))
+
+
+def _include_usage(
+    body: bytes, places: Mapping[str, Place], edits: list[tuple[int, int, bytes]], added: list[bytes]
+) -> None:
+    place = places.get("stream_options")
+    if place is None:
+        added.append(_USAGE_MEMBER)
+        return
+    options = body[place[1] : place[2]]
+    if options == NULL:
+        edits.append((place[1], place[2], _USAGE))
+        return
+    if not options.startswith(b"{"):
+        raise BadRequest("stream_options must be an object", param="stream_options")
+    changed = patched(options, {"include_usage": b"true"})
+    if changed is not options:
+        edits.append((place[1], place[2], changed))
+
+
+def _name_at(place: Place) -> int:
+    return place[0].start(1) - 1
+
+
+def _member(name: str, value: bytes) -> bytes:
+    return msgspec.json.encode(name) + b":" + value
+
+
+def _rewritten(body: bytes, places: dict[str, Place], edits: list[tuple[int, int, bytes]], added: list[bytes]) -> bytes:
+    pieces: list[bytes] = []
+    at = 0
+    edits.sort()
+    for start, end, value in edits:
+        pieces += (body[at:start], value)
+        at = end
     if added:
-        end = members[-1].end if members else first
-        edits.append((end, end, (b"," if members else b"") + b",".join(added)))
-    pieces, at_byte = [], 0
-    for start, end, value in sorted(edits):
-        pieces += (body[at_byte:start], value)
-        at_byte = end
-    pieces.append(body[at_byte:])
+        if places:
+            last = places[next(reversed(places))][2]
+            pieces += (body[at:last], b",", b",".join(added))
+        else:
+            opening = _OPEN.match(body)
+            last = opening.end() if opening is not None else 0
+            pieces += (body[at:last], b",".join(added))
+        at = last
+    pieces.append(body[at:])
     return b"".join(pieces)
-
-
-def _span(body: bytes, members: list[Member], at: Member, first: int, last: int) -> tuple[int, int]:
-    """What to cut so that a member and one comma go."""
-    index = members.index(at)
-    if index:
-        return members[index - 1].end, at.end
-    if len(members) == 1:
-        return first, last
-    following = body.index(b",", at.end)
-    return first, following + 1

@@ -1,145 +1,123 @@
-"""Providers: where they are, how they want their key, what they speak. One table; a deployment names a row.
+"""Providers: where they are, how they want to be asked, and what they do not take. One table, no code per provider.
 
-Sources are the providers' own API references; names are LiteLLM's prefixes (`provider/model`).
+What stands here is what their documentation says (base URLs and key names also as LiteLLM's users know them).
+`split_model` reads LiteLLM's `provider/model`, `url_of` makes the address of a call. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from types import MappingProxyType
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from penstock.config.models import Deployment
+from penstock.dialects.call import BadRequest
 from penstock.dialects.dialect import Dialect
+from penstock.dialects.provider_rows import AZURE_PATHS, PATHS, ROWS, Auth, Provider
 
-OPENAI_PATHS: Mapping[Dialect, str] = {
-    Dialect.CHAT: "/chat/completions",
-    Dialect.COMPLETIONS: "/completions",
-    Dialect.EMBEDDINGS: "/embeddings",
-}
-ALL_OPENAI_PATHS: Mapping[Dialect, str] = {**OPENAI_PATHS, Dialect.RESPONSES: "/responses"}
+__all__ = ["PROVIDERS", "Auth", "Provider", "address_of", "provider_of", "split_model", "url_of"]
 
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({name: row for row in ROWS for name in (row.name, *row.aliases)})
 
-class Auth(str, Enum):
-    """The header that carries the key."""
-
-    BEARER = "authorization"
-    X_API_KEY = "x-api-key"
-    API_KEY = "api-key"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """api_base       without a trailing slash; None = the deployment must name it
-    key_env, base_env  environment variables for key and address, first that is set
-    paths          dialects it speaks, and where under the base
-    usage_option   it understands stream_options.include_usage
-    """
-
-    name: str
-    api_base: str | None
-    key_env: tuple[str, ...] = ()
-    base_env: tuple[str, ...] = ()
-    auth: Auth = Auth.BEARER
-    paths: Mapping[Dialect, str] = field(default_factory=lambda: OPENAI_PATHS)
-    headers: tuple[tuple[str, str], ...] = ()
-    usage_option: bool = True
-    needs_key: bool = True
-
-
-def _compatible(name: str, api_base: str | None, key: str, **settings: object) -> Provider:
-    upper = name.upper()
-    return Provider(
-        name=name, api_base=api_base, key_env=(key,) if key else (), base_env=(f"{upper}_API_BASE",), **settings  # type: ignore[arg-type]
-    )
-
-
-ROWS = (
-    Provider(
-        name="openai",
-        api_base="https://api.openai.com/v1",
-        key_env=("OPENAI_API_KEY",),
-        base_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        paths=ALL_OPENAI_PATHS,
-    ),
-    Provider(
-        name="azure",
-        api_base=None,
-        key_env=("AZURE_API_KEY", "AZURE_OPENAI_API_KEY"),
-        base_env=("AZURE_API_BASE", "AZURE_OPENAI_ENDPOINT"),
-        auth=Auth.API_KEY,
-        paths=ALL_OPENAI_PATHS,
-    ),
-    Provider(
-        name="anthropic",
-        api_base="https://api.anthropic.com",
-        key_env=("ANTHROPIC_API_KEY",),
-        base_env=("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"),
-        auth=Auth.X_API_KEY,
-        paths={Dialect.MESSAGES: "/v1/messages"},
-        headers=(("anthropic-version", "2023-06-01"),),
-    ),
-    _compatible("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    _compatible("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage_option=False),
-    _compatible("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    _compatible("together_ai", "https://api.together.xyz/v1", "TOGETHERAI_API_KEY"),
-    _compatible("fireworks_ai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_AI_API_KEY"),
-    _compatible("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    _compatible("perplexity", "https://api.perplexity.ai", "PERPLEXITYAI_API_KEY"),
-    _compatible("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-    _compatible("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
-    _compatible("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
-    _compatible("nvidia_nim", "https://integrate.api.nvidia.com/v1", "NVIDIA_NIM_API_KEY"),
-    _compatible("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY"),
-    _compatible("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
-    _compatible("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
-    _compatible("hosted_vllm", None, "HOSTED_VLLM_API_KEY", needs_key=False),
-    _compatible("vllm", None, "VLLM_API_KEY", needs_key=False),
-    _compatible("ollama", "http://localhost:11434/v1", "OLLAMA_API_KEY", needs_key=False),
-    _compatible("ollama_chat", "http://localhost:11434/v1", "OLLAMA_API_KEY", needs_key=False),
-    _compatible("lm_studio", "http://localhost:1234/v1", "LM_STUDIO_API_KEY", needs_key=False),
-    _compatible("llamafile", "http://localhost:8080/v1", "LLAMAFILE_API_KEY", needs_key=False),
-    _compatible("custom_openai", None, "OPENAI_API_KEY", needs_key=False),
-    _compatible("openai_like", None, "OPENAI_LIKE_API_KEY", needs_key=False),
-)
-PROVIDERS: Mapping[str, Provider] = {each.name: each for each in ROWS}
+_V1_VERSIONS = frozenset({"v1", "preview", "latest"})
+_AT_END = tuple(sorted({*PATHS.values(), "/v1/messages", "/messages"}, key=len, reverse=True))
 
 
 def split_model(model: str, api_base: str | None = None) -> tuple[str, str]:
-    """LiteLLM's `provider/name`. A name without a known prefix is told by its beginning; with an address of its own
-    it is OpenAI's dialect.
+    """LiteLLM's `litellm_params.model`: the provider and the name it knows. Told by the prefix, else by the api_base
+    when that is a provider's own host, else by how the name begins; what is left is OpenAI's format.
 
-    >>> split_model("azure/gpt-4o"), split_model("claude-sonnet-4-5"), split_model("gpt-4o")
-    (('azure', 'gpt-4o'), ('anthropic', 'claude-sonnet-4-5'), ('openai', 'gpt-4o'))
+    >>> split_model("groq/llama-3.3-70b-versatile"), split_model("claude-sonnet-4-5")
+    (('groq', 'llama-3.3-70b-versatile'), ('anthropic', 'claude-sonnet-4-5'))
     """
     prefix, slash, rest = model.partition("/")
-    if slash and prefix in PROVIDERS:
-        return prefix, rest
-    if model.startswith("claude") and api_base is None:
-        return "anthropic", model
-    return "openai", model
+    if slash and rest and prefix in PROVIDERS:
+        name = PROVIDERS[prefix].name
+        if name == "openrouter" and "/" not in rest and "*" not in rest:
+            rest = model  # openrouter/auto is a name of their own
+        return name, rest
+    if api_base is not None:
+        return _by_base(api_base) or "openai", model
+    return "anthropic" if model.startswith("claude") else "openai", model
+
+
+def _by_base(api_base: str) -> str | None:
+    """The provider whose own host this is: the host must be equal, and the path a part of it."""
+    asked = urlsplit(api_base if "://" in api_base else "https://" + api_base)
+    for row in ROWS:
+        if row.api_base is None or row.is_local:
+            continue
+        own = urlsplit(row.api_base)
+        if asked.hostname == own.hostname and (asked.path.rstrip("/") + "/").startswith(own.path.rstrip("/") + "/"):
+            return row.name
+    return None
+
+
+def provider_of(deployment: Deployment) -> Provider:
+    """Its row. BadRequest for a provider that is not in the table."""
+    row = PROVIDERS.get(deployment.provider)
+    if row is None:
+        raise BadRequest(f"the provider {deployment.provider!r} of {deployment.group!r} is not supported", status=500)
+    return row
 
 
 def address_of(deployment: Deployment) -> str:
-    """The address under which a deployment's paths are; "" when nobody said."""
-    base = deployment.api_base or PROVIDERS[deployment.provider].api_base or ""
-    return base.rstrip("/")
+    """The base URL calls of a deployment go to; "" when it has none."""
+    row = PROVIDERS.get(deployment.provider)
+    return deployment.api_base or (row.api_base if row is not None else None) or ""
 
 
-def url_of(deployment: Deployment, dialect: Dialect, model: str) -> str:
-    """Where a call of this dialect goes. An api_base may end with /v1 or with the whole path, as LiteLLM takes it."""
-    provider = PROVIDERS[deployment.provider]
-    base, path = address_of(deployment), provider.paths[dialect]
-    if provider.name == "azure":
-        version = deployment.api_version or "2024-10-21"
-        if "/openai/deployments/" in base:
-            return f"{base}{path}?api-version={version}"
-        if base.endswith("/openai/v1") or dialect is Dialect.RESPONSES:
-            root = base if base.endswith("/openai/v1") else f"{base}/openai/v1"
-            return f"{root}{path}" + (f"?api-version={deployment.api_version}" if deployment.api_version else "")
-        return f"{base}/openai/deployments/{model}{path}?api-version={version}"
-    if base.endswith(path):
-        return base
-    if provider.name == "anthropic" and base.endswith("/v1"):
-        base = base[:-3]
-    return f"{base}{path}"
+def url_of(deployment: Deployment, dialect: Dialect, model: str, suffix: str = "") -> str:
+    """Where a call is posted to. An api_base may end before `/v1` (where LiteLLM adds it), with it, or with the whole
+    path of a call. BadRequest when the provider has no address of its own and none is configured.
+    """
+    row = provider_of(deployment)
+    base = deployment.api_base or row.api_base
+    if not base:
+        raise BadRequest(
+            f"{deployment.group!r} has no api_base, and {row.name!r} has no address of its own", status=500
+        )
+    parts = urlsplit(base if "://" in base else "http://" + base)
+    path, query = parts.path.rstrip("/"), parts.query
+    if row.auth is Auth.AZURE:
+        path, query = _azure(path, query, deployment.api_version, dialect, model)
+    elif dialect is Dialect.MESSAGES:
+        path = _without_call(path)
+        path += "/messages" if path.endswith("/v1") else "/v1/messages"
+    else:
+        path = _without_call(path)
+        if row.adds_v1 and not path.endswith("/v1"):
+            path += "/v1"
+        path += row.paths[dialect]
+    return urlunsplit((parts.scheme, parts.netloc, path + suffix, query, ""))
+
+
+def _without_call(path: str) -> str:
+    for end in _AT_END:
+        if path.endswith(end):
+            return path[: -len(end)]
+    return path
+
+
+def _azure(path: str, query: str, version: str | None, dialect: Dialect, model: str) -> tuple[str, str]:
+    """Azure's two forms: the deployment in the path with an api-version, or `/openai/v1` with the model in the body
+    (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle)."""
+    at = AZURE_PATHS[dialect]
+    if path.endswith(at):
+        path = path[: -len(at)]
+        if path.endswith(("/openai", "/openai/v1")) or "/openai/deployments/" in path:
+            return path + at, _with_version(query, None if path.endswith("/v1") else version)
+    if version in _V1_VERSIONS or path.endswith("/openai/v1"):
+        return path.removesuffix("/openai/v1").removesuffix("/openai") + "/openai/v1" + at, query
+    if "/openai/deployments/" in path:
+        return path + at, _with_version(query, version)
+    path = path.removesuffix("/openai") + "/openai"
+    if dialect is not Dialect.RESPONSES:
+        path += "/deployments/" + quote(model, safe="")
+    return path + at, _with_version(query, version)
+
+
+def _with_version(query: str, version: str | None) -> str:
+    if version is None or "api-version=" in query:
+        return query
+    return f"{query}&api-version={version}".lstrip("&")

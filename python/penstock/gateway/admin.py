@@ -19,15 +19,19 @@ from penstock.dialects.failures import error_body
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.checkup import checkup
 from penstock.gateway.clock import now_s
+from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import Inbound
 from penstock.journal.record import new_id
 
 if TYPE_CHECKING:
     from penstock.config.models import Key
     from penstock.gateway.app import Gateway
+    from penstock.journal.sinks.prometheus import Prometheus, State
 
 PLAIN = ("content-type", "application/json")
+PATH_CHARS = 256  # of an unknown path in an error
 CREATED_S = 1677610602  # what LiteLLM answers as the birth of every model
+STATES: dict[str, State] = {"closed": 0, "half-open": 1, "open": 2}
 Handler = Callable[[Inbound], Awaitable[None]]
 
 
@@ -61,8 +65,7 @@ class Admin:
             elif bare.startswith("/models/") and inbound.method == "GET":
                 await self._model(inbound, bare[len("/models/") :])
             else:
-                text = f"{inbound.method} {inbound.path} is not served here"
-                await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+                await _not_served(inbound)
         except Unauthorized as err:
             await _refuse(inbound, Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
 
@@ -123,11 +126,13 @@ class Admin:
         body = {
             "status": "draining" if gateway.is_draining else "healthy",
             "version": penstock.__version__,
-            "in_flight": gateway.running_n,
+            "in_flight": gateway.running_n - 1,  # without this one
             "deployments": len(setup.config.deployments),
             "cooling_down": down,
             "http2": setup.config.upstream.http2,
-            "transport": {name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")},
+            "transport": {
+                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
+            },
             "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)
@@ -150,12 +155,28 @@ class Admin:
                 from penstock.journal.sinks.prometheus import CONTENT_TYPE, Prometheus  # loaded already
 
                 assert isinstance(sink, Prometheus)
-                sink.set_in_flight(self._gateway.running_n - 1)
+                self._gauge(sink)
                 body = await asyncio.to_thread(sink.render)
                 await inbound.respond(200, [("content-type", CONTENT_TYPE)], body)
                 return
         text = "metrics are off: put callbacks: [prometheus] into litellm_settings"
         await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+
+    def _gauge(self, sink: Prometheus) -> None:
+        """What is counted elsewhere, as of now."""
+        setup = self._gateway.setup
+        sink.set_in_flight(self._gateway.running_n - 1)
+        sink.watch_journal(setup.journal.stats)
+        circuits = setup.health.snapshot(now_s())
+        for each in setup.config.deployments:
+            circuit = circuits[each.id]["circuit"] if each.id in circuits else "closed"
+            sink.set_deployment_state(
+                each.id,
+                model=each.model,
+                api_host=setup.place(each).api_host,
+                provider=each.provider,
+                state=STATES[circuit],
+            )
 
     async def _root(self, inbound: Inbound) -> None:
         await _json(inbound, 200, {"name": "penstock", "version": penstock.__version__, "models": "/v1/models"})
@@ -173,7 +194,24 @@ async def _json(inbound: Inbound, status: int, value: object) -> None:
     await inbound.respond(status, [PLAIN], msgspec.json.encode(value))
 
 
-async def _refuse(inbound: Inbound, failure: Failure) -> None:
-    dialect = Dialect.MESSAGES if inbound.header("anthropic-version") is not None else Dialect.CHAT
+async def _not_served(inbound: Inbound) -> None:
+    """404; 405 where a POST would have been a call to a model."""
+    status, text = 404, f"{inbound.method} {inbound.path[:PATH_CHARS]} is not served here"
+    headers = [PLAIN]
+    endpoint = endpoint_of(inbound.path)
+    if endpoint is not None:
+        status, text = 405, f"{inbound.method} is not allowed here: it is POST {endpoint.name}"
+        headers.append(("allow", "POST"))
+    dialect = endpoint.dialect if endpoint is not None else _dialect_of(inbound)
+    failure = Failure(fault=Fault.BAD_REQUEST, status=status, message=text)
     status, body = error_body(dialect, failure, request_id=new_id())
+    await inbound.respond(status, headers, body)
+
+
+async def _refuse(inbound: Inbound, failure: Failure) -> None:
+    status, body = error_body(_dialect_of(inbound), failure, request_id=new_id())
     await inbound.respond(status, [PLAIN], body)
+
+
+def _dialect_of(inbound: Inbound) -> Dialect:
+    return Dialect.MESSAGES if inbound.header("anthropic-version") is not None else Dialect.CHAT

@@ -18,8 +18,8 @@ class _Choice(msgspec.Struct):
 class _Body(msgspec.Struct):
     id: str | None = None
     model: str | None = None
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    error: msgspec.Raw = msgspec.Raw(b"")
     choices: list[_Choice] | None = None
     stop_reason: str | None = None  # Anthropic
     status: str | None = None  # Responses
@@ -53,13 +53,14 @@ def read_answer(upstream: Dialect, body: bytes) -> Answer | None:
     reason = read.stop_reason or (read.choices[0].finish_reason if read.choices else None)
     if reason is None and upstream is Dialect.RESPONSES:
         reason = read.status
+    usage, error = bytes(read.usage), bytes(read.error)
     return Answer(
         body=body,
         id=read.id,
         model=read.model,
-        usage=usage_of(upstream.value, bytes(read.usage)) if read.usage and read.usage != NULL else None,
+        usage=usage_of(upstream.value, usage) if usage and usage != NULL else None,
         finish_reason=reason,
-        error=bytes(read.error) if read.error and read.error != NULL else None,
+        error=error if error and error != NULL else None,
     )
 
 
@@ -92,7 +93,9 @@ def relayed(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
 
 
 # Headers of the caller that mean something to the provider.
-FORWARDED = frozenset({"anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate", "idempotency-key"})
+FORWARDED = frozenset(
+    {"anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate", "idempotency-key"}
+)
 
 
 def forwarded(

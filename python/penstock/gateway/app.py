@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from penstock.gateway.admin import PLAIN, Admin
 from penstock.gateway.asgi import ASGIInbound, Message, Receive, SendMessage
 from penstock.gateway.call import Call
+from penstock.gateway.cors import crossed
 from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import CallerGone, Inbound
 from penstock.gateway.passthrough import declared, serve_pass_through
@@ -25,20 +27,31 @@ if TYPE_CHECKING:
     from penstock.config.models import Config
 
 log = logging.getLogger("penstock.gateway")
-INTERNAL = b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+INTERNAL = (
+    b'{"error":{"message":"an error of the gateway itself; its log has the details","type":"api_error","code":"500"}}'
+)
 
 
 class Gateway:
     """`Gateway(config)`; then `granian --interface rsgi`, `uvicorn`, or `penstock serve` run it.
 
     config_path  the file to watch for changes; None = a configuration that stays
+    on_worn      called once after so many requests
     """
 
-    def __init__(self, config: Config, *, config_path: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        config_path: str | None = None,
+        on_worn: tuple[int, Callable[[], None]] | None = None,
+    ) -> None:
         self.setup: Setup = setup_of(config, None)
         self.config_path = config_path
         self.admin = Admin(self)
         self.running_n = 0
+        self.left_n = 0 if on_worn is None else on_worn[0]
+        self._on_worn = None if on_worn is None else on_worn[1]
         self.is_draining = False
         self._reloading: Reloading | None = None
 
@@ -60,10 +73,17 @@ class Gateway:
             except Exception:  # the head has gone out already: the server cuts the connection
                 raise CallerGone("the answer broke off") from None
         finally:
+            inbound.unwatch()
             self.running_n -= 1
+            if self._on_worn is not None:
+                self.left_n -= 1
+                if self.left_n == 0:
+                    self._on_worn()
 
     async def _dispatch(self, inbound: Inbound) -> None:
         setup = self.setup
+        if setup.config.general.cors_origins and await crossed(inbound, setup.config.general.cors_origins):
+            return
         if inbound.method == "POST":
             endpoint = endpoint_of(inbound.path)
             if endpoint is not None:

@@ -19,7 +19,19 @@ SendMessage = Callable[[Message], Awaitable[None]]
 class ASGIInbound:
     """One `http` scope."""
 
-    __slots__ = ("_fields", "_receive", "_scope", "_send", "_task", "_watcher", "is_gone", "method", "path", "query")
+    __slots__ = (
+        "_fields",
+        "_receive",
+        "_scope",
+        "_send",
+        "_task",
+        "_watcher",
+        "extra",
+        "is_gone",
+        "method",
+        "path",
+        "query",
+    )
 
     def __init__(self, scope: Message, receive: Receive, send: SendMessage) -> None:
         self._scope = scope
@@ -32,6 +44,7 @@ class ASGIInbound:
         self.path: str = scope["path"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.is_gone = False
+        self.extra: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
         return f"<ASGIInbound {self.method} {self.path}{', caller gone' if self.is_gone else ''}>"
@@ -74,19 +87,22 @@ class ASGIInbound:
             self.is_gone = True
             self._task.cancel()
 
-    def _unwatch(self) -> None:
+    def unwatch(self) -> None:
+        """The end of watch()."""
         self._task = None
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self._unwatch()
-        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers, len(body))})
+        self.unwatch()
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": _raw(headers + self.extra, len(body))}
+        )
         await self._send({"type": "http.response.body", "body": body})
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers, None)})
+        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers + self.extra, None)})
 
         async def send(data: bytes) -> None:
             try:
@@ -98,7 +114,7 @@ class ASGIInbound:
         return send
 
     async def end(self) -> None:
-        self._unwatch()
+        self.unwatch()
         await self._send({"type": "http.response.body", "body": b""})
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.response import Response
     from penstock.routing.journey import Try
 
+CANCELLED = Failure(fault=Fault.CANCELLED, message="the caller went away")  # of an attempt that did not end by itself
 VERSION = ("x-litellm-version", penstock.__version__)
 
 
@@ -31,6 +32,8 @@ def begin_attempt(call: Call, trial: Try) -> Attempt:
         deployment=deployment.id,
         group=deployment.group,
         provider=deployment.provider,
+        model=deployment.model,
+        api_host=call.setup.place(deployment).api_host,
         started_ms=(now_s() - call.started_s) * 1000,
         waited_ms=trial.wait_s * 1000,
         is_hedge=trial.is_hedge,
@@ -48,22 +51,20 @@ def end_attempt(call: Call, attempt: Attempt, failure: Failure | None, status: i
     attempt.status = status
 
 
-def served_by(call: Call, trial: Try, response: Response) -> None:
+def served_by(call: Call, trial: Try) -> None:
     """Note in the record who answers."""
     record, deployment = call.record, trial.deployment
     record.group = deployment.group
     record.deployment = deployment.id
     record.provider = deployment.provider
     record.api_host = call.setup.place(deployment).api_host
-    record.status = 200
 
 
 def account(call: Call, trial: Try, usage: Usage | None) -> None:
     """Tokens and what they cost."""
     record = call.record
     record.usage = usage
-    if usage is not None:
-        record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
+    record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
 
 
 def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ to the journal and every attempt is given back to the health state. Thread: the 
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import random
 from typing import TYPE_CHECKING
 
@@ -27,21 +28,36 @@ from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
 from penstock.routing.journey import Journey
 
+log = logging.getLogger("penstock.gateway")
+
 if TYPE_CHECKING:
     from penstock.config.models import Key
     from penstock.dialects.call import CallFacts
     from penstock.gateway.setup import Setup
 
 JSON = ("content-type", "application/json")
+TAGS_N = 16
 
 
 class Call:
     """What is known of one call on its way. Owner: the task that serves it."""
 
-    __slots__ = ("endpoint", "facts", "hooked", "inbound", "journey", "key", "record", "roll", "setup", "started_s")
+    __slots__ = (
+        "endpoint",
+        "facts",
+        "has_journey",
+        "hooked",
+        "inbound",
+        "journey",
+        "key",
+        "record",
+        "roll",
+        "setup",
+        "started_s",
+    )
 
     facts: CallFacts
-    journey: Journey
+    journey: Journey  # with has_journey
     key: Key
 
     def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
@@ -49,11 +65,10 @@ class Call:
         self.inbound = inbound
         self.endpoint = endpoint
         self.roll = random
+        self.has_journey = False
         self.hooked: Hooked | None = None
         self.started_s = now_s()
-        self.record = Record(
-            id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value
-        )
+        self.record = Record(id=new_id(), started_s=wall_s(), endpoint=endpoint.name, dialect=endpoint.dialect.value)
 
     def __repr__(self) -> str:
         return f"<Call {self.record.id} {self.endpoint.name}>"
@@ -65,12 +80,17 @@ class Call:
             await self._answer()
         except CallerGone:
             record.outcome = "cancelled"
+        except Exception as err:
+            await self._stumble(err)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             if not self.inbound.is_gone:
                 raise
             _uncancel()
         finally:
+            if self.has_journey:
+                self.journey.close(now_s())
+                record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 
@@ -91,6 +111,16 @@ class Call:
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
+    async def _stumble(self, err: Exception) -> None:
+        """A fault of the gateway itself: the log gets all of it, the caller its id."""
+        log.exception("call %s failed inside of the gateway", self.record.id, exc_info=err)
+        message = f"an error of the gateway itself; its log has the details under {self.record.id}"
+        failure = Failure(fault=Fault.SERVER, status=500, message=message)
+        if self.record.status:  # the head has gone out: the server cuts the connection, which is no clean end
+            self.record.outcome, self.record.error = "cut", error_of(failure)
+            raise err
+        await self.refuse(failure)
+
     async def _read(self) -> None:
         setup, inbound, record = self.setup, self.inbound, self.record
         self.key = setup.auth.check(inbound)
@@ -103,21 +133,34 @@ class Call:
             with_x=general.forward_client_headers,
             with_organization=general.forward_openai_org_id,
         )
-        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
+        read = read_facts(
+            self.endpoint,
+            body,
+            headers,
+            drop_params=general.drop_params,
+            include_usage=general.always_include_stream_usage,
+        )
         self.facts = read.facts
         record.received_bytes = len(body)
         record.model_asked = read.facts.model
         record.stream = read.facts.stream
         record.user = read.user
+        record.traceparent = inbound.header("traceparent")
+        record.caller_id = inbound.header("x-request-id")
+        record.session = inbound.header("x-litellm-session-id") or inbound.header("x-claude-code-session-id")
+        if (tags := inbound.header("x-litellm-tags")) is not None:
+            record.tags = tuple(each for tag in tags.split(",")[:TAGS_N] if (each := tag.strip()))
         if setup.config.journal.keep_text:
             record.request_text = body.decode("utf-8", "replace")
 
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
-        model = self.facts.model
+        model, record = self.facts.model, self.record
         group = self.setup.routes.group(model)
         if group is None:
-            raise BadRequest(f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404)
+            raise BadRequest(
+                f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404
+            )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
         retries = self.inbound.header("x-stainless-retry-count")
@@ -126,8 +169,16 @@ class Call:
             self.setup.health,
             stream=self.facts.stream,
             now_s=now_s(),
-            sdk_retries_n=int(retries) if retries and retries.isdecimal() else 0,
+            tags=record.tags,
+            sdk_retries_n=int(retries) if retries and len(retries) < 3 and retries.isdecimal() else 0,
         )
+        self.has_journey = True
+
+    def secrets(self) -> list[str]:
+        """The keys of deployments that were tried: what a provider quotes of them is not for the journal."""
+        tried = {each.deployment for each in self.record.attempts}
+        keys = [each.api_key for each in self.setup.config.deployments if each.id in tried]
+        return [key.reveal() for key in keys if key is not None]
 
     # -- answers that both kinds share --
 
@@ -137,17 +188,13 @@ class Call:
         status, body = error_body(self.endpoint.dialect, failure, request_id=record.id)
         record.outcome = "refused" if not record.attempts else "failed"
         record.status = status
-        record.error = error_of(failure)
+        record.error = error_of(failure, secrets=self.secrets())
         headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
-        headers.append(("x-should-retry", self._should_retry(failure)))
+        headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))
         record.sent_bytes = len(body)
         await self.inbound.respond(status, headers, body)
-
-    def _should_retry(self, failure: Failure) -> str:
-        """What the SDK shall do: the gateway has tried what there was to try, so no, but for limits that pass."""
-        return "true" if failure.fault is Fault.RATE_LIMIT and failure.retry_after_s is not None else "false"
 
 
 def _uncancel() -> None:

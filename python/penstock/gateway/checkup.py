@@ -58,8 +58,8 @@ def _question(deployment: Deployment) -> CallFacts:
         body = {"model": deployment.group, "input": "hi"}
         return CallFacts(dialect=Dialect.EMBEDDINGS, body=msgspec.json.encode(body), model=deployment.group)
     if deployment.mode == "completion":
-        body = {"model": deployment.group, "prompt": "hi", "max_tokens": 5}
-        return CallFacts(dialect=Dialect.COMPLETIONS, body=msgspec.json.encode(body), model=deployment.group)
+        prompt = {"model": deployment.group, "prompt": "hi", "max_tokens": 5}
+        return CallFacts(dialect=Dialect.COMPLETIONS, body=msgspec.json.encode(prompt), model=deployment.group)
     chat = {"model": deployment.group, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 16}
     return CallFacts(dialect=Dialect.CHAT, body=msgspec.json.encode(chat), model=deployment.group)
 

@@ -1,8 +1,8 @@
 """People's hooks around one call: only made when somebody overrides one. Their refusals become the caller's errors.
 
 Order: pre_call may replace the body before it is routed; during_call runs beside the attempts and nothing goes out
-before it has come back; post_call sees the answer. What a hook raises by mistake fails the call: a guardrail that breaks
-lets nothing through.
+before it has come back; post_call sees the answer. What a hook raises by mistake fails the call: a guardrail that
+breaks lets nothing through.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Hooked:
         after = await chain.pre_call(before)
         if after.body is not facts.body:
             endpoint = Endpoint(call.endpoint.dialect, call.endpoint.name, None, call.endpoint.counts_tokens)
-            call.facts = read_facts(endpoint, after.body, facts.headers, drop_params=facts.drop_params).facts
+            call.facts = read_facts(
+                endpoint, after.body, facts.headers, drop_params=facts.drop_params, include_usage=facts.include_usage
+            ).facts
         return cls(chain, after)
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:

@@ -33,6 +33,7 @@ class Inbound(Protocol):
     path: str
     query: str
     is_gone: bool
+    extra: list[tuple[str, str]]  # header fields that every answer gets
 
     def header(self, name: str) -> str | None:
         """The value of a field, its name in lower case; the first one when there are several."""
@@ -45,6 +46,9 @@ class Inbound(Protocol):
 
     def watch(self) -> None:
         """From now on a caller who hangs up cancels the current task. Call it once the body has been read."""
+
+    def unwatch(self) -> None:
+        """The end of watch(); respond() and end() do it, and whoever ends a request otherwise must."""
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """A whole answer."""

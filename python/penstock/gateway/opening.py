@@ -21,7 +21,7 @@ from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.upstream import failure_of
 from penstock.limits import Clocks
 from penstock.response import Response
-from penstock.sse import DONE, ERROR, FINISHED, SEMANTIC, Tally
+from penstock.sse import DONE, ERROR, FINISHED, MALFORMED, SEMANTIC, EventTooLong, Tally
 
 ERROR_BYTES = 1024 * 1024  # most of a provider's error body that is read
 BEGUN = SEMANTIC | FINISHED | DONE
@@ -34,7 +34,18 @@ class Opened:
     ttft_s    from sending to the first semantic token; None when there was none
     """
 
-    __slots__ = ("chunks", "first", "pathway", "response", "sent_s", "tally", "translator", "ttft_s", "upstream_bytes")
+    __slots__ = (
+        "chunks",
+        "first",
+        "keepalive_s",
+        "pathway",
+        "response",
+        "sent_s",
+        "tally",
+        "translator",
+        "ttft_s",
+        "upstream_bytes",
+    )
 
     def __init__(self, response: Response, pathway: Pathway, tally: Tally, sent_s: float) -> None:
         self.response = response
@@ -43,6 +54,7 @@ class Opened:
         self.tally = tally
         self.translator: StreamTranslator | None = pathway.stream()
         self.first = b""
+        self.keepalive_s: float | None = None
         self.sent_s = sent_s
         self.ttft_s: float | None = None
         self.upstream_bytes = 0
@@ -103,7 +115,8 @@ async def open_stream(
         await response.wait_head()
         if response.status != 200:
             return await _refusal(response, pathway)
-        tally = Tally(pathway.upstream.value, strip_usage=pathway.strips_usage, keep_text=keep_text)
+        dialect, strips = pathway.upstream.value, pathway.strips_usage
+        tally = Tally(dialect, strip_usage=strips, keep_text=keep_text, is_strict=True)
         opened = Opened(response, pathway, tally, sent_s)
         failure = await _read_begin(opened, settings)
     except PenstockError as err:
@@ -112,6 +125,9 @@ async def open_stream(
                 fault=Fault.SILENT, message=f"{outgoing.host} sent no token within {clock.limit_s:g} s (ttft_timeout)"
             )
         return _early(failure_of(err, is_stream=True))
+    except EventTooLong as err:
+        response.cancel()
+        return Failure(fault=Fault.SERVER, status=200, message=str(err))
     except BaseException:
         response.cancel()
         raise
@@ -132,7 +148,10 @@ async def _read_begin(opened: Opened, settings: RouterSettings) -> Failure | Non
         out = opened.take(chunk)
         seen = tally.seen
         if seen & ERROR and not seen & BEGUN:
-            return classify_event(opened.pathway.upstream, tally.error or b"")
+            if not seen & MALFORMED:
+                return classify_event(opened.pathway.upstream, tally.error or b"")
+            message = "the provider's stream begins with a malformed event"
+            return Failure(fault=Fault.SERVER, status=200, message=message)
         if out:
             held.append(out)
             held_bytes += len(out)

@@ -22,8 +22,19 @@ if TYPE_CHECKING:
     from penstock.gateway.setup import Setup
 
 HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade "
-    "host content-length".split()
+    [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+    ]
 )
 OURS = frozenset({"authorization", "x-api-key", "api-key", "x-litellm-api-key", "cookie"})  # keys for us, not for them
 JSON = ("content-type", "application/json")

@@ -1,14 +1,14 @@
 """From the provider's stream to the caller: whatever has arrived since the last turn leaves in one send.
 
 Per piece: one tally (C), one send, one clock reading. A stream is over when the dialect's own sign of success was
-seen; without it the end is a failure, whatever the connection says, and the caller is told so in its dialect.
-Thread: the event loop; one relay per stream.
+seen; without it the end is a failure, whatever the connection says. Comments keep the caller's connection alive while a
+provider thinks, when that is asked for. Thread: the event loop; one relay per call.
 """
 
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
+from typing import TYPE_CHECKING
 
 from penstock.dialects.dialect import Dialect
 from penstock.dialects.failure import Failure, Fault
@@ -17,67 +17,86 @@ from penstock.errors import PenstockError
 from penstock.gateway.clock import now_s
 from penstock.gateway.inbound import Send
 from penstock.gateway.opening import Opened
+from penstock.gateway.rejoin import Rejoin
 from penstock.gateway.upstream import failure_of
 from penstock.journal.gaps import Gaps
-from penstock.sse import DONE, ERROR
+from penstock.sse import DONE, ERROR, MALFORMED, Events, EventTooLong
+
+if TYPE_CHECKING:
+    from penstock.gateway.call import Call
 
 DONE_EVENT = b"data: [DONE]\n\n"
+COMMENT = b": keep-alive\n\n"
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
-
-
-class Ending(Enum):
-    """How a relayed stream ended."""
-
-    COMPLETE = "complete"
-    FAILED = "failed"
+STOPS = DONE | ERROR
 
 
 class Relay:
-    """One stream on its way to one caller. `sent_bytes` and `gaps` are for the journal."""
+    """One call's stream on its way to the caller.
 
-    __slots__ = ("caller", "gaps", "last_s", "opened", "send", "sent_bytes")
+    gaps, sent_bytes  for the journal
+    text              all that the caller has, when texts are kept
+    is_text_only      nothing but text was sent: no reasoning, no tool calls
+    """
 
-    def __init__(self, caller: Dialect, send: Send) -> None:
-        self.caller = caller
-        self.send = send
+    __slots__ = ("_call", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
+
+    def __init__(self, call: Call, send: Send) -> None:
+        self._call = call
+        self._send = send
+        self._split = Events() if call.hooked is not None and call.hooked.chain.event else None
         self.gaps = Gaps()
         self.sent_bytes = 0
-        self.last_s = 0.0
-        self.opened: Opened | None = None
+        self.last_s = now_s()
+        self.text = ""
+        self.is_text_only = True
 
     def __repr__(self) -> str:
-        return f"<Relay {self.caller.value}, {self.sent_bytes} bytes sent>"
+        return f"<Relay {self.sent_bytes} bytes sent>"
 
-    async def run(self, opened: Opened) -> Failure | None:
-        """Send all of it; None when it was complete. CallerGone and cancellation reset the provider's stream."""
-        self.opened = opened
+    async def run(self, opened: Opened, rejoin: Rejoin | None = None) -> Failure | None:
+        """Send all of it; None when it was complete. What it raises (CallerGone, Diverged) resets the stream."""
         try:
-            if opened.first:
-                await self.give(opened.first)
-            failure = await self._pump(opened) if not opened.tally.seen & (DONE | ERROR) else None
-            if opened.tally.seen & ERROR and not opened.tally.is_complete:
-                return classify_event(opened.pathway.upstream, opened.tally.error or b"")
-            if opened.tally.is_complete:
+            pinger = self._pinger(opened)
+            try:
+                failure = await self._pump(opened, rejoin)
+            finally:
+                if pinger is not None:
+                    pinger.cancel()
+            if failure is None or opened.tally.is_complete:
+                failure = self._verdict(opened)
+            if failure is None:
                 await self._finish(opened)
-                return None
-            return failure or Failure(
-                fault=Fault.CUT,
-                message=f"the provider's stream ended after {opened.upstream_bytes} bytes "
-                f"and {opened.tally.events_n} events, without its last one",
-            )
+            else:
+                opened.close()
+            return failure
         except BaseException:
             opened.close()
             raise
+        finally:
+            tally = opened.tally
+            self.text = tally.text() if rejoin is None or len(tally.text()) > len(self.text) else self.text
+            self.is_text_only = not (tally.reasoning() or tally.tool_calls())
 
     async def give(self, data: bytes) -> None:
+        """Send these bytes."""
+        if self._split is not None:
+            data = await self._hooked(data)
         self.sent_bytes += len(data)
         self.last_s = now_s()
-        await self.send(data)
+        if data:
+            await self._send(data)
 
-    async def _pump(self, opened: Opened) -> Failure | None:
-        take, send, add_gap, tally = opened.take, self.send, self.gaps.add, opened.tally
-        last_s = self.last_s or now_s()
+    async def _pump(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
+        if opened.first:
+            await self.give(opened.first if rejoin is None else rejoin.feed(opened.first))
+        tally = opened.tally
+        if tally.seen & STOPS:
+            return None
+        if rejoin is not None or self._split is not None:
+            return await self._pump_slowly(opened, rejoin)
+        take, send, add_gap, last_s = opened.take, self._send, self.gaps.add, self.last_s
         try:
             async for chunk in opened.chunks:
                 out = take(chunk)
@@ -87,23 +106,79 @@ class Relay:
                     self.last_s = last_s = this_s
                     self.sent_bytes += len(out)
                     await send(out)
-                if tally.seen & (DONE | ERROR):
+                if tally.seen & STOPS:
                     break
         except PenstockError as err:
             return failure_of(err, is_stream=True)
+        except EventTooLong as err:
+            return Failure(fault=Fault.IN_STREAM, message=str(err))
         return None
+
+    async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
+        """With a look into each event."""
+        try:
+            async for chunk in opened.chunks:
+                out = opened.take(chunk)
+                if out:
+                    self.gaps.add(now_s() - self.last_s)
+                    await self.give(out if rejoin is None else rejoin.feed(out))
+                if opened.tally.seen & STOPS:
+                    break
+        except PenstockError as err:
+            return failure_of(err, is_stream=True)
+        except EventTooLong as err:
+            return Failure(fault=Fault.IN_STREAM, message=str(err))
+        return None
+
+    def _verdict(self, opened: Opened) -> Failure | None:
+        """Was it all there?"""
+        tally = opened.tally
+        if tally.is_complete:
+            return None
+        if tally.seen & MALFORMED and tally.seen & ERROR:
+            return Failure(
+                fault=Fault.IN_STREAM, message=f"event {tally.events_n} of the provider's stream is malformed"
+            )
+        if tally.seen & ERROR:
+            return classify_event(opened.pathway.upstream, tally.error or b"")
+        return Failure(
+            fault=Fault.CUT,
+            message=f"the provider's stream was cut after {opened.upstream_bytes} bytes and {tally.events_n} events: "
+            "it ended without its last one",
+        )
 
     async def _finish(self, opened: Opened) -> None:
         """The caller's end of a complete stream, and the rest of the provider's, which the connection needs."""
         if opened.translator is not None:
             tail = opened.translator.end()
         else:
-            is_missing = self.caller in ENDS_WITH_DONE and not opened.tally.seen & DONE
+            is_missing = self._call.endpoint.dialect in ENDS_WITH_DONE and not opened.tally.seen & DONE
             tail = DONE_EVENT if is_missing else b""
         if tail:
             await self.give(tail)
         if opened.response.state == "open":
             linger(opened)
+
+    async def _hooked(self, data: bytes) -> bytes:
+        hooked = self._call.hooked
+        assert hooked is not None
+        assert self._split is not None
+        out = [await hooked.chain.on_stream_event(hooked.call, event.raw) for event in self._split.feed(data)]
+        return b"".join(out)
+
+    def _pinger(self, opened: Opened) -> asyncio.Task[None] | None:
+        every_s = opened.keepalive_s or self._call.setup.config.general.sse_keepalive_s
+        return None if not every_s else asyncio.ensure_future(self._ping(every_s))
+
+    async def _ping(self, every_s: float) -> None:
+        """A comment whenever nothing was sent for so long. Whole events only are sent, so it is never inside of one."""
+        while True:
+            quiet_s = now_s() - self.last_s
+            if quiet_s >= every_s:
+                self.last_s = now_s()
+                await self._send(COMMENT)
+            else:
+                await asyncio.sleep(every_s - quiet_s)
 
 
 _lingering: set[asyncio.Task[None]] = set()

@@ -13,17 +13,20 @@ import os
 from penstock.client import Transport
 from penstock.config.models import Config, Deployment
 from penstock.dialects.providers import address_of
+from penstock.errors import PenstockError
 from penstock.gateway.auth import Auth
 from penstock.gateway.upstream import transport_of
 from penstock.hooks import Chain
 from penstock.journal.journal import Journal
-from penstock.journal.price import PriceTable, load
+from penstock.journal.price import BadPrices, PriceTable, load
 from penstock.journal.redact import base, host
-from penstock.journal.reference import resolve
-from penstock.journal.sinks import sinks_of
+from penstock.journal.reference import BadReference, resolve
+from penstock.journal.sinks import MissingExtra, sinks_of
 from penstock.routing.health import Health
 from penstock.routing.routes import Routes
 
+# What says that a configuration cannot be used: the engine, callbacks, packages, price lists, files.
+UNUSABLE = (PenstockError, BadReference, MissingExtra, BadPrices, OSError)
 log = logging.getLogger("penstock.gateway")
 PLACES_N = 4096  # of deployments whose models are filled from patterns, callers choose: bounded
 
@@ -46,7 +49,18 @@ class Place:
 class Setup:
     """Owner: the Gateway. Immutable but for the state inside of health, transport and journal."""
 
-    __slots__ = ("_places", "auth", "config", "health", "hooks", "journal", "prices", "routes", "transport")
+    __slots__ = (
+        "_places",
+        "auth",
+        "config",
+        "health",
+        "hooks",
+        "journal",
+        "keeps_text",
+        "prices",
+        "routes",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -65,6 +79,7 @@ class Setup:
         self.routes = Routes(config)
         self.auth = Auth(config.general.keys)
         self.hooks = hooks
+        self.keeps_text = config.journal.keep_text or config.router.rescue or bool(hooks.post)
         self.prices = prices
         self._places: dict[tuple[str, str], Place] = {}
 
@@ -83,21 +98,27 @@ class Setup:
 
 
 def setup_of(config: Config, before: Setup | None) -> Setup:
-    """The Setup for a configuration, with what did not change of the one before. Raises what tells why it cannot be
-    used: ConfigError (the engine), BadReference, MissingExtra (callbacks), BadPrices, OSError (files)."""
+    """The Setup for a configuration, with what did not change of the one before. Raises one of UNUSABLE."""
     if before is not None and before.config.upstream == config.upstream:
         transport = before.transport
     else:
         transport = transport_of(config.upstream)
-    if before is not None and before.config.journal == config.journal:
-        journal, hooks, prices = before.journal, before.hooks, before.prices
+    os.environ.update(config.environment)
+    settings = config.journal
+    where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
+    objects = {name: resolve(name, where) for name in settings.callbacks if "." in name}
+    sinks = sinks_of(settings, config_dir=where, objects=objects)
+    if before is not None and before.config.journal.prices_path == settings.prices_path:
+        prices = before.prices
     else:
-        where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
-        objects = {name: resolve(name, where) for name in config.journal.callbacks if "." in name}
-        journal = Journal(sinks_of(config.journal, config_dir=where, objects=objects), config.journal.queue_n)
-        hooks = Chain(objects.values())
-        prices = load(config.journal.prices_path)
+        prices = load(settings.prices_path)
+    journal = Journal((), settings.queue_n) if before is None else before.journal
     health = Health(config.router) if before is None else before.health
+    made = Setup(
+        config, transport=transport, journal=journal, health=health, prices=prices, hooks=Chain(objects.values())
+    )
+    # Nothing can fail any more: what is shared with the setup before changes now.
+    journal.use(sinks, settings.queue_n)
     health.settings = config.router
     health.keep({each.id for each in config.deployments})
-    return Setup(config, transport=transport, journal=journal, health=health, prices=prices, hooks=hooks)
+    return made

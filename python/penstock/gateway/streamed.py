@@ -1,32 +1,32 @@
-"""Calls that are answered as a stream: attempts until one has begun to speak, then the relay.
+"""Calls that are answered as a stream: once one attempt speaks, its bytes go to the caller.
 
-Before the first semantic token any attempt may fail unseen. After it a failure is told to the caller as a typed event
-of its dialect, unless `rescue` is on and another provider's answer begins with what the caller has already.
+A failure after the first semantic token is told to the caller as a typed event of its dialect, not as a clean end. With
+`rescue` another provider is asked from the start first, and its answer goes on where the cut one ended, if it says the
+same up to there.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.failures import error_event
-from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, refusal_of, served_by
+from penstock.gateway.attempt import account, answer_headers, served_by
+from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
 from penstock.gateway.hooking import failure_of_hook
-from penstock.gateway.opening import Opened, open_stream
+from penstock.gateway.opening import Opened
+from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
 from penstock.gateway.relay import Relay
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import error_of
-from penstock.routing.journey import GiveUp
-from penstock.sse import usage_of
+from penstock.routing.journey import Try
+from penstock.sse import Usage, usage_of
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
-    from penstock.routing.journey import Try
 
+BYTES_PER_TOKEN = 4  # of English text and JSON, roughly
 STREAM = (
     ("content-type", "text/event-stream; charset=utf-8"),
     ("cache-control", "no-cache"),
@@ -36,100 +36,107 @@ STREAM = (
 
 async def serve_stream(call: Call) -> None:
     """Answer it."""
-    if call.hooked is None:
-        begun = await begin(call)
-    else:
-        try:
-            begun = await call.hooked.beside(begin(call))
-        except (Refused, HookFailed) as err:
-            begun = failure_of_hook(err)
+    begun = await _begun(call)
     if isinstance(begun, Failure):
         await call.refuse(begun)
         return
     trial, opened = begun
-    record = call.record
-    served_by(call, trial, opened.response)
+    served_by(call, trial)
+    call.record.status = 200
     headers = [*STREAM, *answer_headers(call, trial, opened.response)]
-    relay = Relay(call.endpoint.dialect, await call.inbound.begin(200, headers))
-    record.ttft_ms = None if opened.ttft_s is None else (now_s() - call.started_s) * 1000
-    failure: Failure | None = None
     try:
-        failure = await relay.run(opened)
+        relay = Relay(call, await call.inbound.begin(200, headers))
     except BaseException:
-        call.journey.dropped(trial.deployment)
+        opened.close()
         raise
-    finally:
-        note(call, trial, opened, relay)
-    if failure is None:
-        record.outcome = "complete"
-        call.journey.succeeded(now_s(), ttft_s=opened.ttft_s, tokens_n=record.usage.total if record.usage else 0)
-    else:
-        call.journey.failed(failure, now_s())
-        record.outcome = "cut"
-        record.error = error_of(failure)
-        await relay.give(error_event(call.endpoint.dialect, failure, request_id=record.id))
+    call.record.ttft_ms = None if opened.ttft_s is None else (now_s() - call.started_s) * 1000
+    failure = await _relay(call, begun, relay)
+    if failure is not None:
+        call.record.outcome = "cut"
+        call.record.error = error_of(failure, secrets=call.secrets())
+        await relay.give(error_event(call.endpoint.dialect, failure, request_id=call.record.id))
     await call.inbound.end()
     if call.hooked is not None and failure is None:
-        await call.hooked.streamed(opened.tally.text(), model=opened.tally.model or "", deployment=trial.deployment.id)
+        await call.hooked.streamed(relay.text, model=call.record.model_served or "", deployment=trial.deployment.id)
 
 
-async def begin(call: Call) -> tuple[Try, Opened] | Failure:
-    """Attempts until one speaks, or the error that tells most."""
-    journey = call.journey
-    while True:
-        step = journey.step(now_s(), call.roll())
-        if isinstance(step, GiveUp):
-            return step.failure
-        if step.wait_s:
-            await asyncio.sleep(step.wait_s)
-        try:
-            came = await attempt_stream(call, step)
-        except BadRequest as err:
-            came = refusal_of(err)
-        except BaseException:
-            journey.dropped(step.deployment)
-            raise
-        if isinstance(came, Opened):
-            return step, came
-        journey.failed(came, now_s())
-
-
-async def attempt_stream(call: Call, trial: Try) -> Opened | Failure:
-    """One attempt up to its first token."""
-    setup = call.setup
-    way = pathway(call.facts.dialect, trial.deployment, call.facts)
-    outgoing = way.request()
-    attempt = begin_attempt(call, trial)
-    call.record.upstream_sent_bytes += len(outgoing.body)
-    came: Opened | Failure | None = None
+async def _begun(call: Call) -> Begun | Failure:
+    if call.hooked is None:
+        return await begin(call)
     try:
-        came = await open_stream(
-            setup.transport,
-            outgoing,
-            way,
-            trial.clocks.as_tuple,
-            trial.clocks.ttft_s,
-            setup.config.router,
-            keep_text=setup.config.journal.keep_text or setup.config.router.rescue or bool(setup.hooks.post),
-        )
-    finally:
-        end_attempt(call, attempt, came if isinstance(came, Failure) else None, 200)
-    if isinstance(came, Opened) and came.ttft_s is not None:
-        attempt.ttft_ms = came.ttft_s * 1000
-    return came
+        return await call.hooked.beside(begin(call))
+    except (Refused, HookFailed) as err:
+        return failure_of_hook(err)
 
 
-def note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
+async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
+    """All of the stream to the caller, over rescues if there are any. None = it was complete."""
+    first: Failure | None = None
+    rejoin: Rejoin | None = None
+    while True:
+        trial, opened = begun
+        try:
+            failure = await relay.run(opened, rejoin)
+        except Diverged as err:
+            failure = Failure(fault=first.fault, message=f"{first.message}; rescue failed: {err}") if first else None
+            call.journey.dropped(trial.deployment, now_s())
+        finally:
+            _note(call, trial, opened, relay)
+        if failure is None:
+            usage = call.record.usage
+            call.record.outcome = "complete"
+            call.journey.succeeded(now_s(), ttft_s=opened.ttft_s, tokens_n=usage.total if usage else 0)
+            return None
+        call.journey.failed(failure, now_s(), begun=True)
+        first = first or failure
+        again = await _rescued(call, relay)
+        if again is None:
+            return first
+        begun, rejoin = again, Rejoin(call.endpoint.dialect, relay.text)
+
+
+async def _rescued(call: Call, relay: Relay) -> Begun | None:
+    """Another attempt for a stream that was cut; None when there is none, or when it could not be joined."""
+    if not call.setup.config.router.rescue or call.endpoint.dialect not in CAN_REJOIN or not relay.is_text_only:
+        return None
+    while isinstance(step := call.journey.step(now_s(), call.roll()), Try):
+        came = await attempt(call, step)
+        if isinstance(came, Opened):
+            return Begun(step, came)
+        call.journey.failed(came, now_s(), deployment=step.deployment, begun=True)
+    return None
+
+
+def _seen(call: Call, opened: Opened, said: Usage | None) -> Usage:
+    """Tokens of a stream that did not come to its end: what the provider said so far, where it said nothing a count.
+    A delta is about a token, four bytes of text too; the larger number of the two is nearer."""
+    said = said or Usage()
+    spoken = max(opened.tally.semantic_n, opened.tally.text_bytes // BYTES_PER_TOKEN)
+    return Usage(
+        input=said.input or len(call.facts.body) // BYTES_PER_TOKEN,
+        output=max(said.output, spoken),
+        cached=said.cached,
+        cache_write=said.cache_write,
+        reasoning=said.reasoning,
+    )
+
+
+def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     """What the stream has shown, for the record: also when it was cut or the caller left."""
     record, tally, gaps = call.record, opened.tally, relay.gaps
+    served_by(call, trial)
     record.sent_bytes = relay.sent_bytes
     record.upstream_received_bytes += opened.upstream_bytes
-    record.events_n = tally.events_n
+    record.events_n += tally.events_n
     record.finish_reason = tally.finish_reason
     record.model_served, record.answer_id = tally.model, tally.id
     record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
     if record.attempts:
         record.attempts[-1].ended_ms = (now_s() - call.started_s) * 1000
-    account(call, trial, usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None)
+    usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
+    if not tally.is_complete:
+        usage = _seen(call, opened, usage)
+        record.usage_is_estimate = True
+    account(call, trial, usage)
     if call.setup.config.journal.keep_text:
-        record.answer_text = tally.text()
+        record.answer_text = relay.text

@@ -28,9 +28,7 @@ def transport_of(settings: UpstreamSettings) -> Transport:
         max_connections_per_origin=settings.max_connections_per_origin,
         idle_s=settings.idle_s,
     )
-    return Transport(
-        http2=HTTP2() if settings.http2 else False, limits=limits, tls=tls, trust_env=settings.trust_env
-    )
+    return Transport(http2=HTTP2() if settings.http2 else False, limits=limits, tls=tls, trust_env=settings.trust_env)
 
 
 BY_CLASS: tuple[tuple[type[errors.PenstockError], Fault], ...] = (

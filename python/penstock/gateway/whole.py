@@ -12,9 +12,18 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import classify, classify_event
 from penstock.dialects.pathway import Pathway, pathway
+from penstock.dialects.translation import BadAnswer
 from penstock.errors import PenstockError
 from penstock.gateway.answer import Answer, read_answer
-from penstock.gateway.attempt import account, answer_headers, begin_attempt, end_attempt, refusal_of, served_by
+from penstock.gateway.attempt import (
+    CANCELLED,
+    account,
+    answer_headers,
+    begin_attempt,
+    end_attempt,
+    refusal_of,
+    served_by,
+)
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.hooking import failure_of_hook
 from penstock.gateway.upstream import failure_of
@@ -47,7 +56,6 @@ class Got(NamedTuple):
     """An answer and where it came from."""
 
     trial: Try
-    way: Pathway
     response: Response
     answer: Answer
 
@@ -66,15 +74,12 @@ async def _obtain(call: Call) -> Got | Failure:
             came = await _attempt(call, step, way)
         except BadRequest as err:
             came = refusal_of(err)
-        except BaseException:
-            journey.dropped(step.deployment)
-            raise
         if isinstance(came, Failure):
-            journey.failed(came, now_s())
+            journey.failed(came, now_s(), deployment=step.deployment)
             continue
         response, answer = came
         journey.succeeded(now_s(), ttft_s=None, tokens_n=answer.usage.total if answer.usage else 0)
-        return Got(step, way, response, answer)
+        return Got(step, response, answer)
 
 
 async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answer] | Failure:
@@ -82,6 +87,7 @@ async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answ
     attempt = begin_attempt(call, trial)
     record = call.record
     status = None
+    came: tuple[Response, Answer] | Failure = CANCELLED
     try:
         response = call.setup.transport.submit(
             outgoing.method, outgoing.url, outgoing.headers, outgoing.body, trial.clocks.as_tuple, whole=True
@@ -89,12 +95,13 @@ async def _attempt(call: Call, trial: Try, way: Pathway) -> tuple[Response, Answ
         record.upstream_sent_bytes += len(outgoing.body)
         body = await response.read_whole()
     except PenstockError as err:
-        came: tuple[Response, Answer] | Failure = failure_of(err, is_stream=False)
+        came = failure_of(err, is_stream=False)
     else:
         status = response.status
         record.upstream_received_bytes += len(body)
         came = _judge(way, response, body)
-    end_attempt(call, attempt, came if isinstance(came, Failure) else None, status)
+    finally:
+        end_attempt(call, attempt, came if isinstance(came, Failure) else None, status)
     return came
 
 
@@ -106,20 +113,27 @@ def _judge(way: Pathway, response: Response, body: bytes) -> tuple[Response, Ans
     if answer is None:
         kind = response.headers.get("content-type", "no content-type")
         return Failure(
-            fault=Fault.SERVER, status=200, message=f"the provider answered 200 with {len(body)} bytes of {kind}, not JSON"
+            fault=Fault.SERVER,
+            status=200,
+            message=f"the provider answered 200 with {len(body)} bytes of {kind}, not JSON",
         )
     if answer.error is not None:
         return classify_event(way.upstream, answer.error)
+    if not way.is_same:
+        try:
+            answer.body = way.response(body)
+        except BadAnswer as err:
+            return Failure(fault=Fault.SERVER, status=200, message=f"the provider's answer cannot be translated: {err}")
     return response, answer
 
 
 async def _deliver(call: Call, got: Got) -> None:
-    trial, way, response, answer = got
+    trial, response, answer = got
     record = call.record
-    served_by(call, trial, response)
+    served_by(call, trial)
     account(call, trial, answer.usage)
     record.answer_id, record.model_served, record.finish_reason = answer.id, answer.model, answer.finish_reason
-    body = answer.body if way.is_same else way.response(answer.body)
+    body = answer.body
     if call.hooked is not None:
         try:
             body = await call.hooked.answered(body, model=answer.model or "", deployment=trial.deployment.id)
@@ -130,6 +144,6 @@ async def _deliver(call: Call, got: Got) -> None:
     headers.append(JSON)
     if record.cost_usd is not None:
         headers.append(("x-litellm-response-cost", f"{record.cost_usd:.10g}"))
-    record.outcome = "complete"
+    record.outcome, record.status = "complete", 200
     record.sent_bytes = len(body)
     await call.inbound.respond(200, headers, body)

@@ -36,8 +36,10 @@ class Journal:
         text_chars: int = TEXT_CHARS,
         pace: Pace | None = None,
     ) -> None:
-        pace = pace or Pace()
-        self._lanes = [Lane(sink, queue_n=queue_n, text_chars=text_chars, pace=pace) for sink in sinks]
+        self._pace = pace or Pace()
+        self._text_chars = text_chars
+        self._lanes = [self._lane(sink, queue_n) for sink in sinks]
+        self._gone: list[Lane] = []  # their sinks are no longer wanted; they write what they have
         self._is_closed = False
         _journals.add(self)
 
@@ -57,6 +59,25 @@ class Journal:
             else:
                 lane.refused_n += 1
 
+    def use(self, sinks: Iterable[Sink], queue_n: int) -> None:
+        """Other sinks from now on: one with the key of a present one is not taken, the present one stays with its queue
+        and its counters; one that is not among them writes what it has and closes. For a reload, from one thread."""
+        if self._is_closed:
+            return
+        present = {lane.sink.key: lane for lane in self._lanes}
+        lanes = []
+        for sink in sinks:
+            kept = present.pop(sink.key, None)
+            lanes.append(kept if kept is not None else self._lane(sink, queue_n))
+            lanes[-1].queue_n = queue_n
+        self._lanes = lanes
+        self._gone = [lane for lane in self._gone if not lane.join(0)] + list(present.values())
+        for lane in present.values():
+            lane.begin_close()
+
+    def _lane(self, sink: Sink, queue_n: int) -> Lane:
+        return Lane(sink, queue_n=queue_n, text_chars=self._text_chars, pace=self._pace)
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was put so far is written or given up; False when the time is over first."""
         until_s = time.monotonic() + timeout_s
@@ -71,7 +92,7 @@ class Journal:
             self._is_closed = True
             for lane in self._lanes:
                 lane.begin_close()
-        return all(lane.join(until_s - time.monotonic()) for lane in self._lanes)
+        return all(lane.join(until_s - time.monotonic()) for lane in [*self._lanes, *self._gone])
 
     def stats(self) -> list[LaneStats]:
         return [lane.stats() for lane in self._lanes]
@@ -81,6 +102,7 @@ class Journal:
         return [lane.sink for lane in self._lanes]
 
     def _after_fork(self) -> None:
+        self._gone = []
         for lane in self._lanes:
             lane.after_fork()
 

@@ -97,12 +97,21 @@ class Lane:
         """Wake the thread, or start it: once per batch, not per record."""
         self.is_idle = False
         if self._thread is None:
-            with self._start_lock:
-                if self._thread is None and not self._is_closed:
-                    name = f"penstock-journal-{self.sink.name}"
-                    self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-                    self._thread.start()
+            self._start()
         self._wake.set()
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is not None or self._is_closed:
+                return
+            thread = threading.Thread(target=self._run, name=f"penstock-journal-{self.sink.name}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as err:  # no more threads, or the interpreter is ending: the next record tries again
+                self.is_idle = True
+                self._failed(err, "starting its thread")
+            else:
+                self._thread = thread
 
     def mark(self) -> threading.Event:
         """An event that is set when everything put so far is written or given up."""
@@ -122,6 +131,7 @@ class Lane:
         self._closing.set()
         self._wake.set()
         if self._thread is None:
+            self.lost_n += len(self.queue)
             self.sink.close()
 
     def join(self, timeout_s: float) -> bool:

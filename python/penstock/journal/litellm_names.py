@@ -33,5 +33,15 @@ CALL_TYPE: dict[str, str] = {
 }
 
 
+def exception_label(fault: str | None, provider: str | None) -> str:
+    """The value of the label exception_class.
+
+    >>> exception_label("rate_limit", "openai")
+    'Openai.RateLimitError'
+    """
+    name = exception_class(fault)
+    return f"{provider.capitalize()}.{name}" if provider else name
+
+
 def exception_class(fault: str | None) -> str:
     return EXCEPTION_CLASS.get(fault or "", "APIError")

@@ -11,10 +11,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from penstock.journal.litellm_names import CALL_TYPE, exception_class
+from penstock.journal.litellm_names import CALL_TYPE, EXCEPTION_CLASS, exception_class
 from penstock.journal.record import Record
 
 REDACTED = "redacted-by-penstock"
+# StandardLoggingMetadata: loggers read these without asking whether they are there.
+NO_METADATA: dict[str, Any] = dict.fromkeys(
+    [
+        *(f"user_api_key_{name}" for name in ("hash", "alias", "spend", "max_budget", "budget_reset_at")),
+        *(f"user_api_key_user_{name}" for name in ("id", "email", "spend", "max_budget")),
+        *(f"user_api_key_team_{name}" for name in ("id", "alias", "spend", "max_budget")),
+        *(f"user_api_key_{name}" for name in ("org_id", "org_alias", "project_id", "project_alias", "end_user_id")),
+        *("user_api_key_request_route", "user_api_key_auth_metadata", "spend_logs_metadata", "requester_ip_address"),
+        *("user_agent", "requester_metadata", "requester_custom_headers", "prompt_management_metadata"),
+        *("mcp_tool_call_metadata", "vector_store_request_metadata", "routing_decision", "applied_guardrails"),
+        *("usage_object", "cold_storage_object_key", "team_alias", "team_id", "used_client_oauth_token"),
+    ]
+)
 
 
 class View(dict[str, Any]):
@@ -28,13 +41,17 @@ class View(dict[str, Any]):
 
 
 class LoggedError(Exception):
-    """What failed, as `kwargs["exception"]`; its class's name is in `error_class`."""
+    """What failed, as `kwargs["exception"]`: its class has the name of LiteLLM's (loggers look at that)."""
 
-    def __init__(self, message: str, *, status: int, error_class: str) -> None:
+    def __init__(self, message: str, *, status: int, llm_provider: str | None, model: str) -> None:
         super().__init__(message)
         self.message = message
         self.status_code = status
-        self.error_class = error_class
+        self.llm_provider = llm_provider
+        self.model = model
+
+
+ERROR_CLASSES = {name: type(name, (LoggedError,), {}) for name in {*EXCEPTION_CLASS.values(), exception_class(None)}}
 
 
 class LoggedCall(NamedTuple):
@@ -61,22 +78,29 @@ def logged_call(record: Record) -> LoggedCall:
         "litellm_call_id": record.id,
         "litellm_params": {
             "api_base": record.api_host,
-            "metadata": {**metadata, "model_group": record.group, "tags": list(record.tags)},
+            "metadata": {
+                **metadata,
+                "model_group": record.group,
+                "tags": list(record.tags),
+                "model_info": {"id": record.deployment},
+            },
             "model_info": {"id": record.deployment},
+            "custom_llm_provider": record.provider,
         },
         "optional_params": {},
         "response_cost": record.cost_usd,
-        "cache_hit": False,
+        "cache_hit": None,
         "start_time": start,
         "end_time": end,
         "completion_start_time": end if record.ttft_ms is None else start + timedelta(milliseconds=record.ttft_ms),
         "standard_logging_object": standard,
     }
     if record.outcome != "complete":
-        kwargs["exception"] = LoggedError(
+        kwargs["exception"] = ERROR_CLASSES[standard["error_information"]["error_class"]](
             standard["error_str"] or record.outcome,
             status=record.status,
-            error_class=standard["error_information"]["error_class"],
+            llm_provider=record.provider,
+            model=_model(record),
         )
     return LoggedCall(kwargs, _response(record), start, end)
 
@@ -109,7 +133,7 @@ def standard_payload(record: Record) -> View:
         model_group=record.group,
         api_base=record.api_host or "",
         metadata=_metadata(record),
-        cache_hit=False,
+        cache_hit=None,
         cache_key=None,
         saved_cache_cost=0.0,
         request_tags=list(record.tags),
@@ -149,13 +173,10 @@ def _model(record: Record) -> str:
 
 def _metadata(record: Record) -> dict[str, Any]:
     return {
+        **NO_METADATA,
         "user_api_key_alias": record.key_name,
-        "user_api_key_hash": None,
-        "user_api_key_user_id": None,
-        "user_api_key_team_id": None,
         "user_api_key_end_user_id": record.user,
         "user_api_key_request_route": record.endpoint,
-        "requester_metadata": None,
         "usage_object": _usage(record),
     }
 

@@ -15,11 +15,12 @@ from typing import Literal
 import msgspec
 
 from penstock.dialects.failure import Failure
-from penstock.journal.redact import mask, shorten
+from penstock.journal.redact import clip, mask, shorten
 from penstock.sse.usage import Usage
 
 Outcome = Literal["complete", "cut", "failed", "cancelled", "refused"]
 ERROR_MESSAGE_CHARS = 300
+READ_CHARS = 2048  # of a provider's message; more is not looked at
 
 
 class Attempt(msgspec.Struct, kw_only=True, gc=False):
@@ -88,6 +89,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     overhead_ms: float | None = None  # duration without attempts and the pauses before them
     # How much.
     usage: Usage | None = None  # None = the provider did not say
+    usage_is_estimate: bool = False  # the stream ended before the provider said it: counted from what was seen
     cost_usd: float | None = None  # None = no usage or no price known
     events_n: int = 0  # of the stream
     upstream_sent_bytes: int = 0
@@ -143,7 +145,7 @@ def error_of(failure: Failure, *, secrets: Sequence[str] = ()) -> RecordError:
     """A Failure for the journal: keys masked, long quotes left out, short."""
     return RecordError(
         fault=failure.fault.value,
-        message=shorten(mask(failure.message, secrets=secrets), ERROR_MESSAGE_CHARS),
-        type=shorten(mask(failure.type), 80) if failure.type else None,
-        code=shorten(mask(failure.code), 80) if failure.code else None,
+        message=shorten(mask(clip(failure.message, READ_CHARS), secrets=secrets), ERROR_MESSAGE_CHARS),
+        type=shorten(mask(clip(failure.type, READ_CHARS)), 80) if failure.type else None,
+        code=shorten(mask(clip(failure.code, READ_CHARS)), 80) if failure.code else None,
     )

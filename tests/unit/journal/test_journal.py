@@ -174,6 +174,48 @@ def test_close_writes_what_waits_and_tries_a_dead_sink_once() -> None:
     assert repr(journal) == "<Journal closed [<Lane memory closed, 0/0 wait>, <Lane dead closed, 0/0 wait>]>"
 
 
+def test_a_thread_that_cannot_start_now_starts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sink = Memory()
+    with Journal([sink], pace=QUICK) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr("threading.Thread.start", fail)
+            journal.put(Record(id="a"))
+        assert sink.records == []
+        journal.put(Record(id="b"))
+        assert journal.flush(10)
+        assert [record.id for record in sink.records] == ["a", "b"]
+
+
+def test_a_reload_keeps_what_stays_and_drains_what_goes() -> None:
+    stays, goes, comes = Memory("stays"), Memory("goes"), Memory("comes")
+    journal = Journal([stays, goes], pace=QUICK)
+    journal.put(Record(id="a"))
+    journal.use([stays, comes], queue_n=7)
+    journal.put(Record(id="b"))
+    assert journal.flush(10)
+    assert [(each.name, each.written_n) for each in journal.stats()] == [("stays", 2), ("comes", 1)]
+    assert [lane.queue_n for lane in journal._lanes] == [7, 7]
+    assert journal.close(10)
+    assert [[record.id for record in sink.records] for sink in (stays, goes, comes)] == [["a", "b"], ["a"], ["b"]]
+    assert [sink.closed_n for sink in (stays, goes, comes)] == [1, 1, 1]
+    journal.use([Memory()], queue_n=1)  # after the end it changes nothing
+    assert journal.sinks == [stays, comes]
+
+
+def test_a_sink_that_goes_and_is_stuck_does_not_stop_a_reload() -> None:
+    stuck = Stuck()
+    journal = Journal([stuck], pace=QUICK)
+    journal.put(Record(id="a"))
+    assert stuck.entered.wait(10)
+    journal.use([], queue_n=1)
+    assert not journal.close(0)
+    stuck.release.set()
+    assert journal.close(10)
+
+
 def test_kept_text_is_bounded_by_its_length() -> None:
     stuck = Stuck()
     journal = Journal([stuck], text_chars=1000, pace=QUICK)

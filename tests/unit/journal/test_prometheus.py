@@ -79,9 +79,9 @@ def test_failures_and_fallbacks() -> None:
     error = RecordError(fault="server", message="boom")
     sink.write([answered(attempts=failed, outcome="failed", status=500, error=error, usage=None, cost_usd=None)])
     got = samples(sink)
-    limit = ('exception_status="429"', 'exception_class="RateLimitError"')
+    limit = ('exception_status="429"', 'exception_class="Azure.RateLimitError"')
     assert total(got, "litellm_deployment_failure_responses_total", *limit) == 1
-    assert total(got, "litellm_deployment_failure_responses_total", 'exception_class="Timeout"') == 1
+    assert total(got, "litellm_deployment_failure_responses_total", 'exception_class="Azure.Timeout"') == 1
     assert total(got, "litellm_deployment_total_requests_total") == 4
     assert total(got, "litellm_deployment_successful_fallbacks_total", 'fallback_model="other"', *limit) == 1
     assert total(got, "litellm_deployment_failed_fallbacks_total") == 1
@@ -90,7 +90,7 @@ def test_failures_and_fallbacks() -> None:
             got,
             "litellm_proxy_failed_requests_metric_total",
             'exception_status="500"',
-            'exception_class="InternalServerError"',
+            'exception_class="Azure.InternalServerError"',
         )
         == 1
     )

@@ -120,6 +120,12 @@ def test_addresses(address: str, host: str, base: str) -> None:
     assert redact.base(address) == base
 
 
+def test_long_texts_are_clipped_between_words() -> None:
+    assert redact.clip("some words", 10) == "some words"
+    assert redact.clip("a key sk-abcdef0123", 12) == "a key"
+    assert redact.clip("sk-abcdef0123", 12) == ""
+
+
 def test_shorten() -> None:
     assert redact.shorten("a\nb  c", 10) == "a b c"
     assert redact.shorten("abcdefghijkl", 10) == "abcdefg..."

@@ -12,6 +12,7 @@ import pytest
 from penstock.config.models import JournalSettings
 from penstock.journal import BadReference, MissingExtra, Record, sinks_of
 from penstock.journal.reference import resolve
+from penstock.journal.sinks.jsonl import JsonLines
 from tests.unit.journal.sinks_for_tests import Memory
 
 CUSTOM = """
@@ -57,6 +58,15 @@ def test_built_in_sinks_in_order(tmp_path: Path) -> None:
     assert [sink.name for sink in sinks_of(settings, config_dir=tmp_path)] == ["jsonl", "sqlite", "prometheus"]
     assert list(tmp_path.iterdir()) == []  # nothing is opened before the first record
     assert sinks_of(JournalSettings(), config_dir=tmp_path) == []
+
+
+def test_equal_settings_make_equal_keys(config_dir: Path) -> None:
+    names = ("prometheus", "custom_callbacks.handler", "custom_callbacks.log")
+    settings = JournalSettings(jsonl_path="j", sqlite_path="d", callbacks=names)
+    one, two = (sinks_of(settings, config_dir=config_dir) for _ in range(2))
+    assert [sink.key for sink in one] == [sink.key for sink in two]
+    assert len({sink.key for sink in one}) == 5
+    assert JsonLines("a").key != JsonLines("b").key
 
 
 def test_references(config_dir: Path) -> None:

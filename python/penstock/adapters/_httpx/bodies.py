@@ -1,10 +1,13 @@
 """A response's body, fetched as it is iterated, with the library's exceptions.
 
-Closing works from any event loop, from a thread without one, and from the garbage collector.
+Closing works from any event loop, from a thread without one, and from the garbage collector. An iteration that is
+given up (cancelled, interrupted, its iterator dropped) ends the response, as in httpcore: nobody can go on with it, and
+whoever holds the response, LiteLLM's handlers say, need not close it.
 """
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar
 
@@ -19,10 +22,11 @@ CLOSING = "response_closed"
 class Chunks:
     """What `async for` asks. No generator: asyncio keeps a book of those, which costs more than this."""
 
-    __slots__ = ("_family", "_next", "_request")
+    __slots__ = ("_cancel", "_family", "_next", "_request")
 
     def __init__(self, response: Response, family: Any, request: Any) -> None:
         self._next = aiter(response).__anext__
+        self._cancel = response.exchange.cancel
         self._family = family
         self._request = request
 
@@ -37,6 +41,12 @@ class Chunks:
             return await self._next()
         except errors.PenstockError as err:
             raise self._family.error(err, self._request) from err
+        except (CancelledError, GeneratorExit):
+            self._cancel()
+            raise
+
+    def __del__(self) -> None:
+        self._cancel()  # harmless at the end
 
 
 class AsyncBodyCore:
@@ -64,6 +74,9 @@ class AsyncBodyCore:
             made = self.family.error(err, self._request)
             await trace.atell(trace.failed(RECEIVING, made))
             raise made from err
+        except BaseException:
+            self._response.cancel()
+            raise
         await trace.atell(trace.complete(RECEIVING))
 
     async def aclose(self) -> None:
@@ -101,6 +114,9 @@ class SyncBodyCore:
             if trace is not None:
                 trace.tell(trace.failed(RECEIVING, made))
             raise made from err
+        except BaseException:
+            self._response.cancel()
+            raise
         if trace is not None:
             trace.tell(trace.complete(RECEIVING))
 

@@ -12,7 +12,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from penstock.journal.litellm_payload import logged_call
@@ -21,6 +21,7 @@ from penstock.journal.sinks.sink import Sink
 
 CALL_S = 60.0
 LOG_EVERY_S = 30.0
+LITELLM_BASES = ("litellm.integrations.custom_logger", "litellm.integrations.custom_guardrail")  # their empty methods
 EVENTS = ("log_success_event", "log_failure_event")
 log = logging.getLogger("penstock.journal")
 
@@ -38,10 +39,15 @@ class Callback(Sink):
 
     def __init__(self, target: object, name: str, *, call_s: float = CALL_S) -> None:
         self.name = name
+        self._target = target
         self._call = call_of(target)
         self._call_s = call_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._logged_s = float("-inf")
+
+    @property
+    def key(self) -> Hashable:
+        return ("callback", id(self._target))
 
     def write(self, records: Sequence[Record]) -> None:
         waiting = []
@@ -118,7 +124,7 @@ def _event_method(target: object, name: str) -> Callable[..., Any] | None:
     """The async method when the user wrote one, else the plain one; LiteLLM's empty ones count as none."""
     for each in (f"async_{name}", name):
         method = getattr(target, each, None)
-        if callable(method) and not (getattr(method, "__module__", None) or "").startswith("litellm."):
+        if callable(method) and getattr(method, "__module__", None) not in LITELLM_BASES:
             return method  # type: ignore[no-any-return]
     return None
 

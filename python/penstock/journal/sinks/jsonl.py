@@ -7,7 +7,7 @@ noticed before the next batch by its inode, so no signal is needed. No fsync: a 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,10 @@ class JsonLines(Sink):
         self.path = path
         self._fd = -1
         self._is_torn = False  # a write broke off inside a line
+
+    @property
+    def key(self) -> Hashable:
+        return (self.name, self.path)
 
     def write(self, records: Sequence[Record]) -> None:
         self._open()

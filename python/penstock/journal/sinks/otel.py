@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -55,11 +55,16 @@ class Otel(Sink):
         self.name = "otel"
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
+        self._key = (self.name, id(tracer_provider), id(meter_provider))
         self._own: list[Any] = []  # providers that were set up here, to be shut down
         self._tracer: trace.Tracer | None = None
         self._histograms: dict[str, metrics.Histogram] = {}
         if tracer_provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
             importlib.import_module(OTLP)
+
+    @property
+    def key(self) -> Hashable:
+        return self._key
 
     def write(self, records: Sequence[Record]) -> None:
         tracer = self._tracer or self._open()

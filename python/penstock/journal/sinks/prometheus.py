@@ -9,12 +9,12 @@ them renders all. Needs `prometheus_client`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, multiprocess
 
-from penstock.journal.litellm_names import exception_class
+from penstock.journal.litellm_names import exception_label
 from penstock.journal.record import Attempt, Record
 from penstock.journal.sinks.prometheus_families import Families
 from penstock.journal.sinks.sink import Sink
@@ -41,6 +41,10 @@ class Prometheus(Sink):
         self._all = Families(self.registry)
         self._lanes: Callable[[], list[LaneStats]] | None = None
         self._seen: dict[tuple[str, str], int] = {}
+
+    @property
+    def key(self) -> Hashable:
+        return self.name
 
     def write(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -89,7 +93,7 @@ class Prometheus(Sink):
         families.requests.child(record.outcome, record.dialect, "true" if record.stream else "false").inc()
         families.total_requests.child(key, asked, str(record.status), record.endpoint, deployment, provider).inc()
         if record.outcome != "complete":
-            name = exception_class(error.fault if error else None)
+            name = exception_label(error.fault if error else None, provider)
             labels = (key, asked, str(record.status), name, record.endpoint, deployment, provider)
             families.failed_requests.child(*labels).inc()
         for attempt in record.attempts:
@@ -97,8 +101,7 @@ class Prometheus(Sink):
         if record.fallbacks_n and record.attempts:
             self._count_fallback(record)
         self._count_times(record)
-        if record.usage is not None or record.cost_usd is not None:
-            self._count_tokens(record)
+        self._count_tokens(record)
         families.upstream_bytes.child("sent", provider).inc(record.upstream_sent_bytes)
         families.upstream_bytes.child("received", provider).inc(record.upstream_received_bytes)
 
@@ -132,6 +135,8 @@ class Prometheus(Sink):
             record.deployment or "",
             record.provider or "",
         )
+        if record.outcome == "complete":
+            families.answers.child(*labels).inc()
         if record.cost_usd:
             families.spend.child(*labels).inc(record.cost_usd)
         usage = record.usage
@@ -167,7 +172,7 @@ class Prometheus(Sink):
             families.deployment_success.child(*labels).inc()
         elif attempt.fault != "cancelled":
             status = str(attempt.status or "")
-            families.deployment_failure.child(*labels, status, exception_class(attempt.fault)).inc()
+            families.deployment_failure.child(*labels, status, exception_label(attempt.fault, attempt.provider)).inc()
 
     def _count_fallback(self, record: Record) -> None:
         first = record.attempts[0]
@@ -177,7 +182,7 @@ class Prometheus(Sink):
             record.attempts[-1].group,
             record.key_name or "",
             str(first.status or ""),
-            exception_class(first.fault),
+            exception_label(first.fault, first.provider),
         ).inc()
 
     def _count_lanes(self) -> None:

@@ -88,6 +88,7 @@ class Families:
         )
 
     def _make_tokens(self) -> None:
+        self.answers = self._counter("litellm_requests_metric", "Requests that were answered completely", _CALL)
         self.spend = self._counter("litellm_spend_metric", "US dollars, where the price is known", _CALL)
         self.input_tokens = self._counter("litellm_input_tokens_metric", "Tokens in, cached ones included", _CALL)
         self.output_tokens = self._counter("litellm_output_tokens_metric", "Tokens out, reasoning included", _CALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from penstock.journal.record import Record
 
@@ -15,6 +15,11 @@ class Sink:
     batch_n: int = 64  # records per write; between two writes the loop gets the GIL, so this bounds its wait
 
     errors_n: int = 0  # records that were taken but came to nothing (a callback raised)
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for sinks that write to the same place: a reload keeps the one that is there."""
+        return id(self)
 
     def write(self, records: Sequence[Record]) -> None:
         """Write a batch in the order of its ends."""

@@ -8,7 +8,7 @@ schema's version is in `user_version`: older files are migrated, newer ones refu
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ MIGRATIONS = (
         fallbacks_n INTEGER, outcome TEXT NOT NULL, status INTEGER, finish_reason TEXT, error_fault TEXT,
         error_type TEXT, error_code TEXT, error_message TEXT, ttft_ms REAL, gap_p50_ms REAL, gap_p99_ms REAL,
         duration_ms REAL, overhead_ms REAL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,
-        cache_write_tokens INTEGER, reasoning_tokens INTEGER, cost_usd REAL, events_n INTEGER,
+        cache_write_tokens INTEGER, reasoning_tokens INTEGER, usage_is_estimate INTEGER,
+        cost_usd REAL, events_n INTEGER,
         upstream_sent_bytes INTEGER, upstream_received_bytes INTEGER, received_bytes INTEGER, sent_bytes INTEGER,
         request_text TEXT, answer_text TEXT
     );
@@ -99,6 +100,10 @@ class Sqlite(Sink):
         self.name = "sqlite"
         self.path = path
         self._db: sqlite3.Connection | None = None
+
+    @property
+    def key(self) -> Hashable:
+        return (self.name, self.path)
 
     def write(self, records: Sequence[Record]) -> None:
         db = self._db or self._open()

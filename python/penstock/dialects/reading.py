@@ -1,0 +1,72 @@
+"""Reading what a caller wrote: JSON of unknown shape, field by field, with the field's path in complaints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from penstock.dialects.call import BadRequest
+
+Members = dict[str, Any]
+_decode = msgspec.json.Decoder().decode
+
+
+class Refusals:
+    """What is done about a field that the other dialect cannot say: BadRequest, or nothing with drop_params."""
+
+    __slots__ = ("drops",)
+
+    def __init__(self, *, drops: bool) -> None:
+        self.drops = drops
+
+    def __repr__(self) -> str:
+        return f"<Refusals {'dropped' if self.drops else 'raised'}>"
+
+    def cannot(self, param: str, why: str) -> None:
+        """BadRequest unless such fields are dropped."""
+        if not self.drops:
+            raise BadRequest(f"{param}: {why}; set drop_params to leave it out", param=param)
+
+
+def read_members(body: bytes) -> Members:
+    """A JSON object. BadRequest for anything else."""
+    try:
+        value = _decode(body)
+    except msgspec.DecodeError as err:
+        raise BadRequest(f"the request body is not valid JSON: {err}") from None
+    except UnicodeDecodeError as err:
+        raise BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}") from None
+    except RecursionError:
+        raise BadRequest("the request body is nested too deep") from None
+    return members_at(value, "the request body")
+
+
+def members_at(value: object, where: str) -> Members:
+    if not isinstance(value, dict):
+        raise BadRequest(f"{where} must be an object", param=where)
+    return value
+
+
+def list_at(value: object, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadRequest(f"{where} must be an array", param=where)
+    return value
+
+
+def text_at(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise BadRequest(f"{where} must be a string", param=where)
+    return value
+
+
+def json_object(text: str) -> msgspec.Raw | None:
+    """The text as it is, when it is a JSON object; for arguments of tools, which are text in one dialect only."""
+    data = text.strip().encode("utf-8", "surrogatepass")
+    if not data:
+        return msgspec.Raw(b"{}")
+    try:
+        value = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return msgspec.Raw(data) if isinstance(value, dict) else None

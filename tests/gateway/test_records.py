@@ -1,4 +1,4 @@
-"""The journal's record of each request, as a file of JSON lines has it: one each, what happened, no secrets.
+"""The journal's record of each request, as a file of JSON lines has it: one each, what happened, no secrets."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ static const uint8_t *skip_escape(const uint8_t *p, const uint8_t *end)
     return p + 5;
 }
 
-/* `p` is at the opening quote. */
-static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
+/* The rest of a string from a mark on that is not its end. */
+static const uint8_t *skip_marked(const uint8_t *p, const uint8_t *end)
 {
-    for (p++; (p = json_find_mark(p, end)) != end;) {
+    for (; p != end; p = json_find_mark(p, end)) {
         if (*p == '"')
             return p + 1;
         if (*p != '\\')
@@ -46,6 +46,13 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
             return NULL;
     }
     return NULL;
+}
+
+/* `p` is at the opening quote. */
+static inline const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
+{
+    p = json_find_mark(p + 1, end);
+    return p != end && *p == '"' ? p + 1 : skip_marked(p, end);
 }
 
 static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
@@ -147,7 +154,8 @@ static const uint8_t *skip_between(const uint8_t *p, const uint8_t *end, struct 
 
 const uint8_t *ps_json_skip(const uint8_t *p, const uint8_t *end, unsigned levels)
 {
-    struct levels l = {.n = 0};
+    struct levels l;
+    l.n = 0; /* the bits are set as the levels come */
     do {
         if (p == NULL || p == end)
             return NULL;
@@ -174,14 +182,8 @@ const uint8_t *ps_json_skip(const uint8_t *p, const uint8_t *end, unsigned level
 }
 
 /* Which of the keys is this name, between its quotes? `n` when none. */
-static size_t match_name(struct ps_bytes name, const struct ps_json_key *keys, size_t n, bool *is_escaped)
+static size_t match_name(struct ps_bytes name, const struct ps_json_key *keys, size_t n)
 {
-    uint8_t text[NAME_BYTES * 3];
-    *is_escaped = false;
-    if (name.n > 0 && name.n <= NAME_BYTES && memchr(name.p, '\\', name.n) != NULL) {
-        name = ps_bytes_of(text, ps_json_text(name, text));
-        *is_escaped = true;
-    }
     for (size_t i = 0; i < n; i++) {
         if (keys[i].n == name.n && (uint8_t)keys[i].name[0] == name.p[0] &&
             memcmp(keys[i].name, name.p, name.n) == 0)
@@ -190,16 +192,30 @@ static size_t match_name(struct ps_bytes name, const struct ps_json_key *keys, s
     return n;
 }
 
+/* The same for a name with escapes. */
+static size_t match_escaped(struct ps_bytes name, const struct ps_json_key *keys, size_t n)
+{
+    uint8_t text[NAME_BYTES * 3];
+    if (name.n > NAME_BYTES)
+        return n;
+    return match_name(ps_bytes_of(text, ps_json_text(name, text)), keys, n);
+}
+
 /* One member from its name on; `before` is the end of the value before it. */
 static const uint8_t *read_member(const uint8_t *p, const uint8_t *end, const uint8_t *before,
                                   const struct ps_json_key *keys, size_t n,
                                   struct ps_json_member *found)
 {
     const uint8_t *name = p;
-    if (p == end || *p != '"' || (p = skip_string(p, end)) == NULL)
+    if (p == end || *p != '"')
         return NULL;
-    bool is_escaped;
-    size_t which = match_name(ps_bytes_of(name + 1, (size_t)(p - name) - 2), keys, n, &is_escaped);
+    p = json_find_mark(p + 1, end);
+    bool is_escaped = p == end || *p != '"';
+    p = is_escaped ? skip_marked(p, end) : p + 1;
+    if (p == NULL)
+        return NULL;
+    const struct ps_bytes inside = ps_bytes_of(name + 1, (size_t)(p - name) - 2);
+    size_t which = is_escaped ? match_escaped(inside, keys, n) : match_name(inside, keys, n);
     p = json_skip_space(p, end);
     if (p == end || *p != ':')
         return NULL;
@@ -217,34 +233,47 @@ static const uint8_t *read_member(const uint8_t *p, const uint8_t *end, const ui
     return p;
 }
 
-bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_t n,
-                     struct ps_json_member *found)
+/* An object from its bracket on; what follows it. */
+static const uint8_t *read_object(const uint8_t *p, const uint8_t *end, const struct ps_json_key *keys, size_t n,
+                                  struct ps_json_member *found)
 {
-    if (n > 0)
-        memset(found, 0, n * sizeof *found);
-    if (text.n == 0)
-        return false;
-    const uint8_t *end = text.p + text.n, *before = NULL;
-    const uint8_t *p = json_skip_space(text.p, end);
-    if (p == end || *p != '{')
-        return false;
+    const uint8_t *before = NULL;
     p = json_skip_space(p + 1, end);
     if (p < end && *p == '}')
-        return json_skip_space(p + 1, end) == end;
+        return p + 1;
     for (;;) {
         p = read_member(p, end, before, keys, n, found);
         if (p == NULL)
-            return false;
+            return NULL;
         before = p;
         p = json_skip_space(p, end);
         if (p == end)
-            return false;
+            return NULL;
         if (*p == '}')
-            return json_skip_space(p + 1, end) == end;
+            return p + 1;
         if (*p != ',')
-            return false;
+            return NULL;
         p = json_skip_space(p + 1, end);
     }
+}
+
+static void clear(struct ps_json_member *found, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        found[i] = (struct ps_json_member){.count = 0};
+}
+
+bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_t n,
+                     struct ps_json_member *found)
+{
+    clear(found, n);
+    if (text.n == 0)
+        return false;
+    const uint8_t *end = text.p + text.n, *p = json_skip_space(text.p, end);
+    if (p == end || *p != '{')
+        return false;
+    p = read_object(p, end, keys, n, found);
+    return p != NULL && json_skip_space(p, end) == end;
 }
 
 const uint8_t *ps_json_behind_comma(const uint8_t *p, const uint8_t *end)
@@ -253,21 +282,23 @@ const uint8_t *ps_json_behind_comma(const uint8_t *p, const uint8_t *end)
     return p < end && *p == ',' ? json_skip_space(p + 1, end) : NULL;
 }
 
-bool ps_json_next(struct ps_bytes *left, struct ps_bytes *element)
+bool ps_json_next(struct ps_bytes *left, const struct ps_json_key *keys, size_t n, struct ps_json_member *found)
 {
-    const uint8_t *end = left->p + left->n, *p = left->p;
-    if (p == end || (*p != '[' && *p != ','))
-        return false;
-    p = json_skip_space(p + 1, end);
-    if (p == end || *p == ']')
-        return false;
-    const uint8_t *behind = ps_json_skip(p, end, PS_JSON_DEPTH);
-    if (behind == NULL)
-        return false;
-    *element = ps_bytes_of(p, (size_t)(behind - p));
-    behind = json_skip_space(behind, end);
-    *left = ps_bytes_of(behind, (size_t)(end - behind));
-    return true;
+    while (left->n > 0 && (left->p[0] == '[' || left->p[0] == ',')) {
+        const uint8_t *end = left->p + left->n, *p = json_skip_space(left->p + 1, end);
+        if (p == end || *p == ']')
+            return false;
+        bool is_object = *p == '{';
+        clear(found, n);
+        p = is_object ? read_object(p, end, keys, n, found) : ps_json_skip(p, end, PS_JSON_DEPTH);
+        if (p == NULL)
+            return false;
+        p = json_skip_space(p, end);
+        *left = ps_bytes_of(p, (size_t)(end - p));
+        if (is_object)
+            return true;
+    }
+    return false;
 }
 
 /* Has a number a digit other than 0 before its exponent? */

@@ -90,15 +90,18 @@ static void members_are_found(void)
 
 static void elements_come_one_by_one(void)
 {
-    struct ps_bytes left = ps_bytes_str("[ 1 , [2,3] ,{\"a\":[]} ]"), each;
-    static const char *const wanted[] = {"1", "[2,3]", "{\"a\":[]}"};
-    for (size_t i = 0; i < 3; i++) {
-        T_CHECK(ps_json_next(&left, &each));
-        T_CHECK(ps_bytes_eq(each, ps_bytes_str(wanted[i])));
+    static const struct ps_json_key keys[] = {PS_JSON_KEY("a")};
+    static const char *const none[] = {"[ ]", "[1,\"{\",[{}]]", "{\"a\":1}", "null"};
+    struct ps_bytes left = ps_bytes_str("[ 1 , {\"a\":2} ,[{\"a\":3}], { } ,{\"b\":4, \"a\": 5 } ]");
+    struct ps_json_member m;
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && ps_bytes_eq(m.value, ps_bytes_str("2")));
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && m.value.p == NULL);
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && ps_bytes_eq(m.value, ps_bytes_str("5")));
+    T_CHECK(!ps_json_next(&left, keys, 1, &m));
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        left = ps_bytes_str(none[i]);
+        T_CHECK(!ps_json_next(&left, keys, 1, &m));
     }
-    T_CHECK(!ps_json_next(&left, &each));
-    left = ps_bytes_str("[ ]");
-    T_CHECK(!ps_json_next(&left, &each));
 }
 
 static void strings_become_utf8(void)
@@ -183,7 +186,7 @@ static enum ps_status feed_into(struct ps_tally *t, struct ps_bytes piece, struc
 static enum ps_status run(enum ps_dialect dialect, bool is_stripped, const char *text, size_t cut, struct outcome *o)
 {
     const struct ps_tally_settings settings = {.dialect = dialect, .strip_usage = is_stripped, .keep_text = true,
-                                               .skip_malformed = is_stripped, .max_event_bytes = 4096};
+                                               .is_strict = is_stripped, .max_event_bytes = 4096};
     struct ps_tally t;
     struct ps_bytes all = ps_bytes_str(text);
     *o = (struct outcome){.relayed_n = 0};

@@ -87,12 +87,13 @@ def test_the_lf_of_a_dropped_event_is_dropped(kind: type[Any]) -> None:
 
 
 @each_kind
-def test_malformed_events_are_skipped_on_demand(kind: type[Any]) -> None:
+def test_malformed_events_are_errors_on_demand(kind: type[Any]) -> None:
     data = b"data: {broken\n\n"
     assert kind("chat").feed(data) is data
-    tally = kind("chat", skip_malformed=True)
-    assert tally.feed(TEXT + data + TEXT) == TEXT + TEXT
-    assert (tally.malformed_n, tally.events_n, tally.seen) == (1, 3, SEMANTIC | MALFORMED)
+    tally = kind("chat", is_strict=True)
+    assert tally.feed(TEXT + data + TEXT) == TEXT
+    assert (tally.malformed_n, tally.events_n, tally.seen) == (1, 2, SEMANTIC | MALFORMED | ERROR)
+    assert tally.error == b"{broken"
 
 
 @each_kind

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.testing import Pace, Provider, Turn
+from penstock.testing import Pace, Provider, Turn, faults
 from tests.gateway.answers import Answer, ask
 from tests.gateway.crowd import Crowd
 from tests.gateway.running import Running, config_of, deployment
@@ -48,10 +48,8 @@ async def test_sigterm_cuts_no_stream(tmp_path: Path) -> None:
 
 
 def test_sigterm_finishes_a_whole_answer(tmp_path: Path) -> None:
-    from penstock.testing import faults
-
     with Provider("A whole answer.") as provider:
-        provider.fault(faults.delay(1.0))
+        provider.fault(faults.delay(0.5))
         config = config_of(deployment("m", "openai/m", provider.base_url))
         with Running(config, tmp_path, env=provider.trust.env()) as gateway, gateway.client() as client:
             got: list[Answer] = []
@@ -80,7 +78,7 @@ async def test_a_stream_longer_than_the_drain_is_ended(tmp_path: Path) -> None:
 
 async def test_drain_makes_readiness_503(tmp_path: Path) -> None:
     """/health/drain is for a preStop hook: the balancer looks away, who comes all the same is answered."""
-    with Provider(TURN, pace=PACE) as provider:
+    with Provider(TURN, pace=Pace(per_s=40)) as provider:
         config = config_of(deployment("m", "openai/m", provider.base_url))
         with Running(config, tmp_path, env=provider.trust.env()) as gateway, gateway.client() as client:
             assert client.post("/health/drain", headers={"authorization": ""}).status_code == 401

@@ -35,18 +35,18 @@ static int read_settings(struct ps_tally_settings *s, const char *dialect, Py_ss
 
 static PyObject *tally_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"dialect", "strip_usage", "keep_text", "skip_malformed", "max_event_bytes", NULL};
+    static char *names[] = {"dialect", "strip_usage", "keep_text", "is_strict", "max_event_bytes", NULL};
     const char *dialect;
-    int strip_usage = 0, keep_text = 0, skip_malformed = 0;
+    int strip_usage = 0, keep_text = 0, is_strict = 0;
     Py_ssize_t max_event_bytes = 8 * 1024 * 1024;
     struct ps_tally_settings settings = {.dialect = PS_CHAT};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|$pppn:Tally", names, &dialect, &strip_usage, &keep_text,
-                                     &skip_malformed, &max_event_bytes) ||
+                                     &is_strict, &max_event_bytes) ||
         read_settings(&settings, dialect, max_event_bytes) < 0)
         return NULL;
     settings.strip_usage = strip_usage != 0;
     settings.keep_text = keep_text != 0;
-    settings.skip_malformed = skip_malformed != 0;
+    settings.is_strict = is_strict != 0;
     TallyObject *t = (TallyObject *)type->tp_alloc(type, 0);
     if (t == NULL)
         return NULL;

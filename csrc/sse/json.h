@@ -25,12 +25,13 @@ struct ps_json_member {
     bool is_escaped;       /* the name is written with escapes */
 };
 
-/* Finds `n` names in the object `text`, which may have space around it. False when it is not an object, or malformed. */
+/* Finds `n` names in the object `text`, which may have space around it. False when it is no object, or malformed. */
 bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_t n,
                      struct ps_json_member *found);
 
-/* The next element of an array: `left` is the array at first, then what this call has left of it. False at the end. */
-bool ps_json_next(struct ps_bytes *left, struct ps_bytes *element);
+/* The members of an array's next element that is an object. `left` is the array at first (of another value there are
+ * none), then what this call has left of it. False at the end. */
+bool ps_json_next(struct ps_bytes *left, const struct ps_json_key *keys, size_t n, struct ps_json_member *found);
 
 /* One value from `p`; returns what follows it, or NULL when it is malformed or nested deeper than `levels`. */
 const uint8_t *ps_json_skip(const uint8_t *p, const uint8_t *end, unsigned levels);

@@ -150,12 +150,11 @@ static enum ps_status look_for_error(struct ps_tally *t, const struct tally_even
     return PS_OK;
 }
 
-static enum ps_status count_malformed(struct ps_tally *t, struct tally_event *e)
+static enum ps_status count_malformed(struct ps_tally *t, const struct tally_event *e)
 {
     t->malformed_n++;
     t->seen |= PS_SEEN_MALFORMED;
-    e->is_dropped = t->settings.skip_malformed;
-    return e->frame.is_error ? tell_error(t, e->frame.data) : PS_OK;
+    return e->frame.is_error || t->settings.is_strict ? tell_error(t, e->frame.data) : PS_OK;
 }
 
 static enum ps_status count_event(struct ps_tally *t, struct tally_event *e)

@@ -1,6 +1,6 @@
 /* sse/tally_chat.c -- chunks of OpenAI's chat completions and completions.
- * A chunk is `{"id","model","choices":[{"index","delta":{...},"finish_reason"}],"usage"}`; completions have `text` in the
- * place of `delta`. Success is a finish_reason of every choice that was seen. */
+ * A chunk is `{"id","model","choices":[{"index","delta":{...},"finish_reason"}],"usage"}`; completions have `text`
+ * in the place of `delta`. Success is a finish_reason of every choice that was seen. */
 #include "sse/tally_internal.h"
 
 enum { KEY_CHOICES = KEYS_SHARED_N, KEY_USAGE, KEY_ID, KEY_MODEL, KEYS_N };
@@ -31,13 +31,8 @@ static enum ps_status read_function(struct ps_gathered *g, int index, struct ps_
 static enum ps_status read_tools(struct ps_gathered *g, struct ps_bytes calls)
 {
     static const struct ps_json_key wanted[] = {PS_JSON_KEY("index"), PS_JSON_KEY("id"), PS_JSON_KEY("function")};
-    struct ps_bytes call;
-    if (g == NULL || !ps_json_is(calls, '['))
-        return PS_OK;
-    while (ps_json_next(&calls, &call)) {
-        struct ps_json_member m[3];
-        if (!ps_json_members(call, wanted, 3, m))
-            continue;
+    struct ps_json_member m[3];
+    while (g != NULL && ps_json_next(&calls, wanted, 3, m)) {
         enum ps_status st = read_function(g, ps_json_index(m[0].value), m[1].value, m[2].value);
         if (st != PS_OK)
             return st;
@@ -56,7 +51,8 @@ static enum ps_status gather_delta(struct ps_gathered *g, const struct ps_json_m
     return st;
 }
 
-static enum ps_status read_delta(struct ps_tally *t, struct tally_event *e, struct ps_gathered *g, struct ps_bytes delta)
+static enum ps_status read_delta(struct ps_tally *t, struct tally_event *e, struct ps_gathered *g,
+                                 struct ps_bytes delta)
 {
     struct ps_json_member m[DELTA_N];
     if (!ps_json_is(delta, '{') || !ps_json_members(delta, delta_keys, DELTA_N, m))
@@ -79,11 +75,8 @@ static enum ps_status read_reason(struct ps_tally *t, unsigned index, struct ps_
     return index == 0 ? tally_name(&t->finish_reason, reason) : tally_name_first(&t->finish_reason, reason);
 }
 
-static enum ps_status read_choice(struct ps_tally *t, struct tally_event *e, struct ps_bytes choice)
+static enum ps_status read_choice(struct ps_tally *t, struct tally_event *e, const struct ps_json_member *m)
 {
-    struct ps_json_member m[CHOICE_N];
-    if (!ps_json_is(choice, '{') || !ps_json_members(choice, choice_keys, CHOICE_N, m))
-        return PS_OK;
     int index = ps_json_index(m[CHOICE_INDEX].value);
     if (index < 0 || index >= PS_TALLY_CHOICES) {
         e->is_malformed = true;
@@ -121,7 +114,8 @@ static struct ps_bytes null_usage(const struct tally_event *e)
 static enum ps_status read_chunk(struct ps_tally *t, struct tally_event *e)
 {
     const struct ps_json_member *m = e->members;
-    struct ps_bytes choices = m[KEY_CHOICES].value, choice;
+    struct ps_json_member choice[CHOICE_N];
+    struct ps_bytes choices = m[KEY_CHOICES].value;
     bool has_usage = ps_json_is(m[KEY_USAGE].value, '{');
     bool has_choices = ps_json_is(choices, '[') && ps_json_is_true(choices);
     enum ps_status st = tally_name_first(&t->id, m[KEY_ID].value);
@@ -129,7 +123,7 @@ static enum ps_status read_chunk(struct ps_tally *t, struct tally_event *e)
         st = tally_name_first(&t->model, m[KEY_MODEL].value);
     if (st == PS_OK && has_usage)
         st = tally_usage(t, m[KEY_USAGE].value);
-    while (st == PS_OK && has_choices && ps_json_next(&choices, &choice))
+    while (st == PS_OK && has_choices && ps_json_next(&choices, choice_keys, CHOICE_N, choice))
         st = read_choice(t, e, choice);
     note_finish(t);
     if (t->settings.strip_usage) {

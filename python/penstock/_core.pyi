@@ -182,7 +182,7 @@ class Tally:
         *,
         strip_usage: bool = False,
         keep_text: bool = False,
-        skip_malformed: bool = False,
+        is_strict: bool = False,
         max_event_bytes: int = 8388608,
     ) -> Tally: ...
     def feed(self, data: bytes, /) -> bytes:

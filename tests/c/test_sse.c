@@ -16,10 +16,12 @@ static bool is_good(const char *text)
 static void json_is_strict(void)
 {
     static const char *const good[] = {"0", "-0", "1.5e-7", "1E+9", "12345678901234567890", "true", "false", "null",
-        "\"\"", "\"a\\\"b\\\\\\/\\b\\f\\n\\r\\t\\u12aF\"", "\"\x7f\xff\"", "[]", "[ ]", "{}", "{ }", "[1,[2,{\"b\":[]}],\"]\"]",
+        "\"\"", "\"a\\\"b\\\\\\/\\b\\f\\n\\r\\t\\u12aF\"", "\"\x7f\xff\"",
+        "[]", "[ ]", "{}", "{ }", "[1,[2,{\"b\":[]}],\"]\"]",
         "{\"x\":{\"y\":[{}]},\"z\":\"}\"}", " [ 1 , 2 ] "};
     static const char *const bad[] = {"", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "tru", "True", "nul", "NaN",
-        "Infinity", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\t\"", "\"\n\"", "[", "]", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
+        "Infinity", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\t\"", "\"\n\"",
+        "[", "]", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
         "{\"a\":}", "{\"a\":1,}", "{a:1}", "{,}", "[}", "{]", "1 1", "'a'", "/**/1", "[1]]", ("\xef\xbb\xbf" "1")};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         if (!is_good(good[i])) {
@@ -90,15 +92,18 @@ static void members_are_found(void)
 
 static void elements_come_one_by_one(void)
 {
-    struct ps_bytes left = ps_bytes_str("[ 1 , [2,3] ,{\"a\":[]} ]"), each;
-    static const char *const wanted[] = {"1", "[2,3]", "{\"a\":[]}"};
-    for (size_t i = 0; i < 3; i++) {
-        T_CHECK(ps_json_next(&left, &each));
-        T_CHECK(ps_bytes_eq(each, ps_bytes_str(wanted[i])));
+    static const struct ps_json_key keys[] = {PS_JSON_KEY("a")};
+    static const char *const none[] = {"[ ]", "[1,\"{\",[{}]]", "{\"a\":1}", "null"};
+    struct ps_bytes left = ps_bytes_str("[ 1 , {\"a\":2} ,[{\"a\":3}], { } ,{\"b\":4, \"a\": 5 } ]");
+    struct ps_json_member m;
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && ps_bytes_eq(m.value, ps_bytes_str("2")));
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && m.value.p == NULL);
+    T_CHECK(ps_json_next(&left, keys, 1, &m) && ps_bytes_eq(m.value, ps_bytes_str("5")));
+    T_CHECK(!ps_json_next(&left, keys, 1, &m));
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        left = ps_bytes_str(none[i]);
+        T_CHECK(!ps_json_next(&left, keys, 1, &m));
     }
-    T_CHECK(!ps_json_next(&left, &each));
-    left = ps_bytes_str("[ ]");
-    T_CHECK(!ps_json_next(&left, &each));
 }
 
 static void strings_become_utf8(void)
@@ -136,8 +141,10 @@ static void strings_become_utf8(void)
 static const char chat[] =
     "\xef\xbb\xbf"
     ": hi\r\n\r\n"
-    "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"}}],\"usage\":null}\r\r"
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\",\"tool_calls\":[{\"index\":1,\"id\":\"t\",\"function\":"
+    "data: {\"id\":\"c1\",\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"}}],\"usage\":null}\r\r"
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\","
+    "\"tool_calls\":[{\"index\":1,\"id\":\"t\",\"function\":"
     "{\"name\":\"f\",\"arguments\":\"{}\"}}]}}],\ndata: \"usage\":null}\n\n"
     "data: nonsense\n\n"
     "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
@@ -147,7 +154,8 @@ static const char chat[] =
 static const char messages[] =
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"c\",\"usage\":"
     "{\"input_tokens\":3,\"output_tokens\":1}}}\n\n"
-    "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\"}}\n\n"
+    "data: {\"type\":\"content_block_start\",\"index\":1,"
+    "\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\"}}\n\n"
     "data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"partial_json\":\"{}\"}}\n\n"
     "data: {\"type\":\"content_block_delta\",\"index\":2,\"delta\":{\"text\":\"x\",\"thinking\":\"y\"}}\n\n"
     "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9}}\n\n"
@@ -155,7 +163,8 @@ static const char messages[] =
 
 static const char responses[] =
     "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\n"
-    "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"t\"}}\n\n"
+    "data: {\"type\":\"response.output_item.added\",\"output_index\":0,"
+    "\"item\":{\"type\":\"function_call\",\"call_id\":\"t\"}}\n\n"
     "data: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{}\"}\n\n"
     "data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"
     "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"quota\"}}}\n\n"
@@ -183,7 +192,7 @@ static enum ps_status feed_into(struct ps_tally *t, struct ps_bytes piece, struc
 static enum ps_status run(enum ps_dialect dialect, bool is_stripped, const char *text, size_t cut, struct outcome *o)
 {
     const struct ps_tally_settings settings = {.dialect = dialect, .strip_usage = is_stripped, .keep_text = true,
-                                               .skip_malformed = is_stripped, .max_event_bytes = 4096};
+                                               .is_strict = is_stripped, .max_event_bytes = 4096};
     struct ps_tally t;
     struct ps_bytes all = ps_bytes_str(text);
     *o = (struct outcome){.relayed_n = 0};

@@ -74,7 +74,7 @@ static void check_relayed(const struct run *r, struct ps_bytes all)
 {
     struct ps_bytes out = ps_buf_view(&r->relayed), held = ps_tally_held(&r->tally);
     bool is_whole = (r->tally.seen & PS_SEEN_ERROR) == 0;
-    bool is_untouched = !r->tally.settings.strip_usage && !r->tally.settings.skip_malformed;
+    bool is_untouched = !r->tally.settings.strip_usage && !r->tally.settings.is_strict;
     if (r->st != PS_OK)
         return;
     T_CHECK(held.n <= r->tally.settings.max_event_bytes);
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         .dialect = (enum ps_dialect)(data[0] & 3),
         .strip_usage = (data[0] & 4) != 0,
         .keep_text = (data[0] & 8) != 0,
-        .skip_malformed = (data[0] & 16) != 0,
+        .is_strict = (data[0] & 16) != 0,
         .max_event_bytes = data[1] == 0 ? MOST_BYTES : (size_t)data[1] * 4,
     };
     struct ps_bytes all = ps_bytes_of(data + CHOICES, n - CHOICES);

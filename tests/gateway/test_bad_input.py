@@ -344,6 +344,8 @@ def test_any_retry_count(door: Door, value: str) -> None:
         {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
         {"messages": [{"role": "user", "content": [["hi"]]}]},
         {"tools": "all"},
+        {"reasoning_effort": []},
+        {"output_config": {"effort": {}}, "messages": 5},
         {"tools": [{"type": "function"}]},
     ],
     ids=lambda fields: json.dumps(fields),

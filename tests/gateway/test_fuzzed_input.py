@@ -29,9 +29,9 @@ def words(text: str) -> list[str]:
 
 NAMES = words(
     "role content type text name id input arguments function tool_calls tool_call_id tool_use_id source data "
-    "media_type image_url url refusal cache_control thinking signature parameters input_schema description "
-    "is_error index file file_data input_audio format title citations document disable_parallel_tool_use "
-    "budget_tokens json_schema schema"
+    "media_type image_url url refusal cache_control thinking signature parameters effort input_schema "
+    "description is_error index file file_data input_audio format title citations document "
+    "disable_parallel_tool_use budget_tokens json_schema schema"
 )
 WORDS = words(
     "user assistant system developer tool function text image image_url tool_use tool_result thinking "
@@ -41,7 +41,7 @@ WORDS = words(
 TOP = words(
     "max_tokens max_completion_tokens temperature top_p top_k stop stop_sequences tools tool_choice functions "
     "system metadata thinking reasoning_effort response_format parallel_tool_calls n logprobs seed user "
-    "service_tier stream_options"
+    "service_tier stream_options output_config"
 )
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)

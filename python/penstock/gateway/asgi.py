@@ -33,6 +33,8 @@ class ASGIInbound:
         "query",
     )
 
+    closed: tuple[type[Exception], ...] = (OSError,)  # as the specification asks of servers since 2.4
+
     def __init__(self, scope: Message, receive: Receive, send: SendMessage) -> None:
         self._scope = scope
         self._receive = receive
@@ -105,11 +107,7 @@ class ASGIInbound:
         await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers + self.extra, None)})
 
         async def send(data: bytes) -> None:
-            try:
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            except OSError as err:  # as the specification asks of servers since 2.4
-                self.is_gone = True
-                raise CallerGone(str(err)) from None
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
         return send
 

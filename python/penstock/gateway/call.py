@@ -140,7 +140,13 @@ class Call:
             with_x=general.forward_client_headers,
             with_organization=general.forward_openai_org_id,
         )
-        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
+        read = read_facts(
+            self.endpoint,
+            body,
+            headers,
+            drop_params=general.drop_params,
+            include_usage=general.always_include_stream_usage,
+        )
         self.facts = read.facts
         record.received_bytes = len(body)
         record.model_asked = read.facts.model

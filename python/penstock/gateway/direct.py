@@ -51,6 +51,8 @@ class DirectInbound:
         "status",
     )
 
+    closed: tuple[type[Exception], ...] = ()  # a reader who goes cancels the task
+
     def __init__(self, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> None:
         self.method = "POST"
         self.path = endpoint.name

@@ -11,6 +11,7 @@ import msgspec
 
 from penstock.dialects.call import BadRequest, CallFacts
 from penstock.dialects.dialect import Dialect
+from penstock.gateway.clock import wall_s
 from penstock.gateway.endpoints import Endpoint
 
 
@@ -39,7 +40,12 @@ _WHERE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 
 
 def read_facts(
-    endpoint: Endpoint, body: bytes, headers: tuple[tuple[str, str], ...], *, drop_params: bool = False
+    endpoint: Endpoint,
+    body: bytes,
+    headers: tuple[tuple[str, str], ...],
+    *,
+    drop_params: bool = False,
+    include_usage: bool = False,
 ) -> Read:
     """BadRequest for what is not a JSON object with a model, naming the field as the caller wrote it."""
     if not body:
@@ -66,10 +72,11 @@ def read_facts(
             body=body,
             model=model,
             stream=bool(read.stream) and endpoint.dialect is not Dialect.EMBEDDINGS and not endpoint.counts_tokens,
-            include_usage=options is not None and bool(options.include_usage),
+            include_usage=include_usage or (options is not None and bool(options.include_usage)),
             headers=headers,
             counts_tokens=endpoint.counts_tokens,
             drop_params=drop_params,
+            now_s=int(wall_s()),
         ),
         read.user[:USER_CHARS] if read.user else read.user,
     )

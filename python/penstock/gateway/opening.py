@@ -116,7 +116,7 @@ async def open_stream(
         if response.status != 200:
             return await _refusal(response, pathway)
         dialect, strips = pathway.upstream.value, pathway.strips_usage
-        tally = Tally(dialect, strip_usage=strips, keep_text=keep_text, skip_malformed=True)
+        tally = Tally(dialect, strip_usage=strips, keep_text=keep_text, is_strict=True)
         opened = Opened(response, pathway, tally, sent_s)
         failure = await _read_begin(opened, settings)
     except PenstockError as err:
@@ -147,12 +147,11 @@ async def _read_begin(opened: Opened, settings: RouterSettings) -> Failure | Non
     async for chunk in opened.chunks:
         out = opened.take(chunk)
         seen = tally.seen
-        if seen & (ERROR | MALFORMED) and not seen & BEGUN:
-            if seen & ERROR:
+        if seen & ERROR and not seen & BEGUN:
+            if not seen & MALFORMED:
                 return classify_event(opened.pathway.upstream, tally.error or b"")
-            return Failure(
-                fault=Fault.SERVER, status=200, message="the provider's stream begins with a malformed event"
-            )
+            message = "the provider's stream begins with a malformed event"
+            return Failure(fault=Fault.SERVER, status=200, message=message)
         if out:
             held.append(out)
             held_bytes += len(out)

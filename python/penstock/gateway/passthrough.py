@@ -14,7 +14,7 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body
 from penstock.errors import PenstockError
 from penstock.gateway.auth import Unauthorized
-from penstock.gateway.inbound import BodyTooLarge, Inbound
+from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
 from penstock.gateway.upstream import failure_of
 from penstock.journal.record import new_id
 
@@ -74,7 +74,10 @@ async def serve_pass_through(setup: Setup, inbound: Inbound, way: PassThrough) -
         ) as response:
             send = await inbound.begin(response.status, kept(response.exchange.headers))
             async for chunk in response:
-                await send(chunk)
+                try:
+                    await send(chunk)
+                except inbound.closed as err:
+                    raise CallerGone(str(err)) from None
     except PenstockError as err:
         if err.head_seen:
             raise  # the answer is cut, and the caller's connection with it: no shorter answer is made of it

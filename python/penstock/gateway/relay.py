@@ -15,7 +15,7 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import classify_event
 from penstock.errors import PenstockError
 from penstock.gateway.clock import now_s
-from penstock.gateway.inbound import Send
+from penstock.gateway.inbound import CallerGone, Send
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import Rejoin
 from penstock.gateway.upstream import failure_of
@@ -29,7 +29,7 @@ DONE_EVENT = b"data: [DONE]\n\n"
 COMMENT = b": keep-alive\n\n"
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
-STOPS = DONE | ERROR | MALFORMED
+STOPS = DONE | ERROR
 
 
 class Relay:
@@ -40,11 +40,12 @@ class Relay:
     is_text_only      nothing but text was sent: no reasoning, no tool calls
     """
 
-    __slots__ = ("_call", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
+    __slots__ = ("_call", "_closed", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
         self._send = send
+        self._closed = call.inbound.closed
         self._split = Events() if call.hooked is not None and call.hooked.chain.event else None
         self.gaps = Gaps()
         self.sent_bytes = 0
@@ -60,7 +61,8 @@ class Relay:
         try:
             pinger = self._pinger(opened)
             try:
-                failure = await self._pump(opened, rejoin)
+                # In a task of its own: a piece then wakes this one coroutine, not the dozen that lead here.
+                failure = await asyncio.ensure_future(self._pump(opened, rejoin))
             finally:
                 if pinger is not None:
                     pinger.cancel()
@@ -86,7 +88,10 @@ class Relay:
         self.sent_bytes += len(data)
         self.last_s = now_s()
         if data:
-            await self._send(data)
+            try:
+                await self._send(data)
+            except self._closed as err:
+                raise self._gone(err) from None
 
     async def _pump(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         if opened.first:
@@ -112,7 +117,13 @@ class Relay:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:
             return Failure(fault=Fault.IN_STREAM, message=str(err))
+        except self._closed as err:
+            raise self._gone(err) from None
         return None
+
+    def _gone(self, err: Exception) -> CallerGone:
+        self._call.inbound.is_gone = True
+        return CallerGone(str(err))
 
     async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         """With a look into each event."""
@@ -135,12 +146,12 @@ class Relay:
         tally = opened.tally
         if tally.is_complete:
             return None
+        if tally.seen & MALFORMED and tally.seen & ERROR:
+            return Failure(
+                fault=Fault.IN_STREAM, message=f"event {tally.events_n} of the provider's stream is malformed"
+            )
         if tally.seen & ERROR:
             return classify_event(opened.pathway.upstream, tally.error or b"")
-        if tally.seen & MALFORMED:
-            return Failure(
-                fault=Fault.IN_STREAM, message=f"the provider sent a malformed event (number {tally.events_n})"
-            )
         return Failure(
             fault=Fault.CUT,
             message=f"the provider's stream was cut after {opened.upstream_bytes} bytes and {tally.events_n} events: "
@@ -176,7 +187,7 @@ class Relay:
             quiet_s = now_s() - self.last_s
             if quiet_s >= every_s:
                 self.last_s = now_s()
-                await self._send(COMMENT)
+                await self.give(COMMENT)
             else:
                 await asyncio.sleep(every_s - quiet_s)
 

@@ -18,6 +18,8 @@ class RSGIInbound:
 
     __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "extra", "is_gone", "method", "path", "query")
 
+    closed: tuple[type[Exception], ...] = (ProtocolClosed,)
+
     def __init__(self, scope: Any, protocol: Any) -> None:
         self._scope = scope
         self._protocol = protocol
@@ -84,15 +86,7 @@ class RSGIInbound:
         self._protocol.response_bytes(status, headers + self.extra, body)
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        send_bytes = self._protocol.response_stream(status, headers + self.extra).send_bytes
-
-        async def send(data: bytes) -> None:
-            try:
-                await send_bytes(data)
-            except ProtocolClosed as err:
-                self.is_gone = True
-                raise CallerGone(str(err)) from None
-
+        send: Send = self._protocol.response_stream(status, headers + self.extra).send_bytes
         return send
 
     async def end(self) -> None:

@@ -42,7 +42,7 @@ class Tally:
         *,
         strip_usage: bool = False,
         keep_text: bool = False,
-        skip_malformed: bool = False,
+        is_strict: bool = False,
         max_event_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
         if dialect not in DIALECTS:
@@ -52,7 +52,7 @@ class Tally:
         self.dialect = dialect
         self.strip_usage = strip_usage
         self.keep_text = keep_text
-        self.skip_malformed = skip_malformed
+        self.is_strict = is_strict
         self.seen = 0
         self.events_n = self.semantic_n = self.malformed_n = self.text_bytes = 0
         self.finish_reason: str | None = None
@@ -117,9 +117,9 @@ class Tally:
             value = None
         if not isinstance(value, dict):
             self._malformed()
-            if event.event == "error":
+            if event.event == "error" or self.is_strict:
                 self._error(event.data)
-            return b"" if self.skip_malformed else event.raw
+            return event.raw
         if self._is_error(event, value, text):
             return b""
         self._is_spoken = False

@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.sse"))
 SETTINGS: list[dict[str, bool]] = [
     {"keep_text": True},
-    {"strip_usage": True, "keep_text": True, "skip_malformed": True},
+    {"strip_usage": True, "keep_text": True, "is_strict": True},
 ]
 _FLAGS = ("SEMANTIC", "FINISHED", "ERROR", "USAGE", "DONE", "MALFORMED")
 

@@ -100,7 +100,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 
 cuts = st.lists(st.integers(0, 10_000), max_size=6)
 choice_of_settings = st.fixed_dictionaries(
-    {"strip_usage": st.booleans(), "keep_text": st.booleans(), "skip_malformed": st.booleans()}
+    {"strip_usage": st.booleans(), "keep_text": st.booleans(), "is_strict": st.booleans()}
 )
 
 

@@ -35,10 +35,10 @@ class DirectInbound:
     __slots__ = (
         "_body",
         "_fields",
+        "_has_room",
         "_held",
         "_held_bytes",
         "_reader",
-        "_writer",
         "answer_body",
         "answer_headers",
         "extra",
@@ -69,7 +69,7 @@ class DirectInbound:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._has_room = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<DirectInbound {self.path}, {self.status or 'unanswered'}, {self._held_bytes} bytes held>"
@@ -107,8 +107,8 @@ class DirectInbound:
         self._held_bytes += len(data)
         self._wake()
         while self._held_bytes >= HELD_BYTES:
-            self._writer = asyncio.get_running_loop().create_future()
-            await self._writer
+            self._has_room.clear()
+            await self._has_room.wait()
 
     async def end(self) -> None:
         """The task's end is the answer's."""
@@ -129,8 +129,7 @@ class DirectInbound:
         data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held.clear()
         self._held_bytes = 0
-        if self._writer is not None and not self._writer.done():
-            self._writer.set_result(None)
+        self._has_room.set()
         return data
 
     def finish(self, _: object = None) -> None:
@@ -139,6 +138,8 @@ class DirectInbound:
         self._wake()
 
     async def _wait(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            raise RuntimeError("a stream is read by one task")
         self._reader = asyncio.get_running_loop().create_future()
         await self._reader
 

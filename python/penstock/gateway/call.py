@@ -26,6 +26,7 @@ from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
+from penstock.routing.group import Group
 from penstock.routing.journey import Journey
 
 log = logging.getLogger("penstock.gateway")
@@ -46,6 +47,7 @@ class Call:
         "endpoint",
         "facts",
         "failure",
+        "group",
         "has_journey",
         "hooked",
         "inbound",
@@ -59,7 +61,8 @@ class Call:
 
     facts: CallFacts
     failure: Failure | None  # what the caller was told; None = an answer
-    journey: Journey  # with has_journey
+    group: Group  # this and journey with has_journey
+    journey: Journey
     key: Key
     journey_kind: ClassVar[type[Journey]] = Journey
     models_at: ClassVar[str] = "GET /v1/models"
@@ -174,6 +177,7 @@ class Call:
             )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
+        self.group = group
         retries = self.inbound.header("x-stainless-retry-count")
         self.journey = self.setup.routes.journey(
             group,

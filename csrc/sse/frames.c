@@ -3,6 +3,7 @@
  * for each of them, whatever the line ends are. */
 #include "sse/frames.h"
 
+enum { KEEP_BYTES = 4096 }; /* of memory that is not in use */
 static const uint8_t bom[] = {0xEF, 0xBB, 0xBF};
 
 void ps_frames_init(struct ps_frames *f, size_t max_event_bytes)
@@ -18,6 +19,8 @@ void ps_frames_fini(struct ps_frames *f)
 
 struct ps_frames_view ps_frames_look(struct ps_frames *f, struct ps_bytes all)
 {
+    ps_buf_clear(&f->joined);
+    ps_buf_shrink(&f->joined, KEEP_BYTES);
     struct ps_frames_view v = {.start = all.p, .at = all.p, .end = all.p + all.n, .lf = NULL, .cr = NULL};
     if (f->is_after_cr && f->line_at < all.n && all.p[f->line_at] == '\n') {
         v.is_tail_due = f->line_at == 0;

@@ -25,7 +25,7 @@ struct ps_json_member {
     bool is_escaped;       /* the name is written with escapes */
 };
 
-/* Finds `n` names in the object `text`, which may have space around it. False when it is not an object, or malformed. */
+/* Finds `n` names in the object `text`, which may have space around it. False when it is no object, or malformed. */
 bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_t n,
                      struct ps_json_member *found);
 

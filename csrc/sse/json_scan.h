@@ -1,5 +1,5 @@
-/* sse/json_scan.h -- the innermost loop: where a string ends, eight bytes a step.
- * Thread: any. */
+/* sse/json_scan.h -- the innermost loops, shared by this room's json files: where a string ends, eight bytes a step.
+ * Functions that skip return what follows, or NULL when the text is malformed. Thread: any. */
 #ifndef PS_SSE_JSON_SCAN_H
 #define PS_SSE_JSON_SCAN_H
 
@@ -55,5 +55,15 @@ static inline const uint8_t *json_skip_space(const uint8_t *p, const uint8_t *en
         p++;
     return p;
 }
+
+static inline bool json_is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The rest of a string from the first mark on, which may be `end`. */
+const uint8_t *json_skip_marked(const uint8_t *p, const uint8_t *end);
+/* A value that is no container; there is at least one byte. */
+const uint8_t *json_skip_scalar(const uint8_t *p, const uint8_t *end);
 
 #endif

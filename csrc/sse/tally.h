@@ -32,7 +32,7 @@ struct ps_tally_settings {
     enum ps_dialect dialect;
     bool strip_usage;    /* chat and completions: without the chunk that is usage alone, and without "usage":null */
     bool keep_text;      /* gather what the main choice says */
-    bool is_strict; /* an event that is not a JSON object is an error */
+    bool is_strict;      /* an event that is not a JSON object is an error */
     size_t max_event_bytes;
 };
 
@@ -54,6 +54,7 @@ struct ps_tally {
     enum ps_status failed; /* sticky */
 };
 
+/* PS_NOMEM: then there is something to fini all the same. */
 PS_CHECK enum ps_status ps_tally_init(struct ps_tally *t, const struct ps_tally_settings *settings);
 void ps_tally_fini(struct ps_tally *t);
 

@@ -1,6 +1,6 @@
 /* sse/tally_chat.c -- chunks of OpenAI's chat completions and completions.
- * A chunk is `{"id","model","choices":[{"index","delta":{...},"finish_reason"}],"usage"}`; completions have `text` in the
- * place of `delta`. Success is a finish_reason of every choice that was seen. */
+ * A chunk is `{"id","model","choices":[{"index","delta":{...},"finish_reason"}],"usage"}`; completions have `text`
+ * in the place of `delta`. Success is a finish_reason of every choice that was seen. */
 #include "sse/tally_internal.h"
 
 enum { KEY_CHOICES = KEYS_SHARED_N, KEY_USAGE, KEY_ID, KEY_MODEL, KEYS_N };
@@ -51,7 +51,8 @@ static enum ps_status gather_delta(struct ps_gathered *g, const struct ps_json_m
     return st;
 }
 
-static enum ps_status read_delta(struct ps_tally *t, struct tally_event *e, struct ps_gathered *g, struct ps_bytes delta)
+static enum ps_status read_delta(struct ps_tally *t, struct tally_event *e, struct ps_gathered *g,
+                                 struct ps_bytes delta)
 {
     struct ps_json_member m[DELTA_N];
     if (!ps_json_is(delta, '{') || !ps_json_members(delta, delta_keys, DELTA_N, m))

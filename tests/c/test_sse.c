@@ -16,10 +16,12 @@ static bool is_good(const char *text)
 static void json_is_strict(void)
 {
     static const char *const good[] = {"0", "-0", "1.5e-7", "1E+9", "12345678901234567890", "true", "false", "null",
-        "\"\"", "\"a\\\"b\\\\\\/\\b\\f\\n\\r\\t\\u12aF\"", "\"\x7f\xff\"", "[]", "[ ]", "{}", "{ }", "[1,[2,{\"b\":[]}],\"]\"]",
+        "\"\"", "\"a\\\"b\\\\\\/\\b\\f\\n\\r\\t\\u12aF\"", "\"\x7f\xff\"",
+        "[]", "[ ]", "{}", "{ }", "[1,[2,{\"b\":[]}],\"]\"]",
         "{\"x\":{\"y\":[{}]},\"z\":\"}\"}", " [ 1 , 2 ] "};
     static const char *const bad[] = {"", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "tru", "True", "nul", "NaN",
-        "Infinity", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\t\"", "\"\n\"", "[", "]", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
+        "Infinity", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\t\"", "\"\n\"",
+        "[", "]", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
         "{\"a\":}", "{\"a\":1,}", "{a:1}", "{,}", "[}", "{]", "1 1", "'a'", "/**/1", "[1]]", ("\xef\xbb\xbf" "1")};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         if (!is_good(good[i])) {
@@ -139,8 +141,10 @@ static void strings_become_utf8(void)
 static const char chat[] =
     "\xef\xbb\xbf"
     ": hi\r\n\r\n"
-    "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"}}],\"usage\":null}\r\r"
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\",\"tool_calls\":[{\"index\":1,\"id\":\"t\",\"function\":"
+    "data: {\"id\":\"c1\",\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"}}],\"usage\":null}\r\r"
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\","
+    "\"tool_calls\":[{\"index\":1,\"id\":\"t\",\"function\":"
     "{\"name\":\"f\",\"arguments\":\"{}\"}}]}}],\ndata: \"usage\":null}\n\n"
     "data: nonsense\n\n"
     "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
@@ -150,7 +154,8 @@ static const char chat[] =
 static const char messages[] =
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"c\",\"usage\":"
     "{\"input_tokens\":3,\"output_tokens\":1}}}\n\n"
-    "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\"}}\n\n"
+    "data: {\"type\":\"content_block_start\",\"index\":1,"
+    "\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\"}}\n\n"
     "data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"partial_json\":\"{}\"}}\n\n"
     "data: {\"type\":\"content_block_delta\",\"index\":2,\"delta\":{\"text\":\"x\",\"thinking\":\"y\"}}\n\n"
     "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9}}\n\n"
@@ -158,7 +163,8 @@ static const char messages[] =
 
 static const char responses[] =
     "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\n"
-    "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"t\"}}\n\n"
+    "data: {\"type\":\"response.output_item.added\",\"output_index\":0,"
+    "\"item\":{\"type\":\"function_call\",\"call_id\":\"t\"}}\n\n"
     "data: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{}\"}\n\n"
     "data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"
     "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"quota\"}}}\n\n"

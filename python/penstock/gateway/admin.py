@@ -19,6 +19,7 @@ from penstock.dialects.failures import error_body
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.checkup import checkup
 from penstock.gateway.clock import now_s
+from penstock.gateway.condition import condition
 from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import Inbound
 from penstock.journal.record import new_id
@@ -121,19 +122,12 @@ class Admin:
     async def _ready(self, inbound: Inbound) -> None:
         gateway = self._gateway
         setup = gateway.setup
-        stats = setup.transport.stats()
-        down = sorted(setup.health.cooling(now_s()))
         body = {
             "status": "draining" if gateway.is_draining else "healthy",
             "version": penstock.__version__,
             "in_flight": gateway.running_n - 1,  # without this one
             "deployments": len(setup.config.deployments),
-            "cooling_down": down,
-            "http2": setup.config.upstream.http2,
-            "transport": {
-                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
-            },
-            "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
+            **condition(setup),
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)
 

@@ -22,6 +22,7 @@ from penstock.gateway.passthrough import declared, serve_pass_through
 from penstock.gateway.reloading import Reloading
 from penstock.gateway.rsgi import RSGIInbound
 from penstock.gateway.setup import Setup, setup_of
+from penstock.gateway.workers import is_marked_draining, mark_draining
 
 if TYPE_CHECKING:
     from penstock.config.models import Config
@@ -52,7 +53,7 @@ class Gateway:
         self.running_n = 0
         self.left_n = 0 if on_worn is None else on_worn[0]
         self._on_worn = None if on_worn is None else on_worn[1]
-        self.is_draining = False
+        self._is_draining = False
         self._reloading: Reloading | None = None
 
     def __repr__(self) -> str:
@@ -108,8 +109,14 @@ class Gateway:
         self.setup = setup_of(config, self.setup)
 
     def drain(self) -> None:
-        """Say that no more requests are wanted (readiness 503); those that come are still answered."""
-        self.is_draining = True
+        """Say that no more requests are wanted (readiness 503), for all workers; those that come are still answered."""
+        self._is_draining = True
+        mark_draining()
+
+    @property
+    def is_draining(self) -> bool:
+        """Was this worker, or one beside it, told to drain?"""
+        return self._is_draining or is_marked_draining()
 
     async def stop(self) -> None:
         """Write the journal's rest. Running streams are the server's to wait for."""

@@ -19,7 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from penstock.gateway import worn
+from penstock.gateway import workers
 
 ALIVE_PATHS = ("/health/liveliness", "/health/liveness")
 START_S = 3.0  # that a worker has to start listening
@@ -36,7 +36,7 @@ class Server(MPServer):
         self._old: list[Any] = []
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        signal.signal(worn.SIGNAL, self._hear_worn)
+        signal.signal(workers.SIGNAL, self._hear_worn)
         super().startup(spawn_target, target_loader)
 
     def _hear_worn(self, *_: Any) -> None:
@@ -59,7 +59,7 @@ class Server(MPServer):
         """The new one listens before the old one stops. Nobody waits here for the old one's streams."""
         self._old = [each for each in self._old if each.inner.is_alive()]
         for idx, old in enumerate(list(self.wrks)):
-            if old.inner.pid is not None and worn.has_asked(old.inner.pid):
+            if old.inner.pid is not None and workers.has_asked(old.inner.pid):
                 fresh = self._spawn_worker(idx=idx, target=spawn_target, callback_loader=target_loader)
                 fresh.start()
                 self.wrks[idx] = fresh
@@ -81,7 +81,7 @@ def serve(options: argparse.Namespace, *, connections: int, drain_s: float) -> N
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         alive = Path(folder, "alive")
         alive.mkdir()
-        os.environ[worn.RUN_DIR] = folder
+        os.environ[workers.RUN_DIR] = folder
         (alive / "alive.json").write_bytes(ALIVE)
         Server(
             "penstock.gateway.serve:worker",

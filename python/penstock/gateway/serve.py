@@ -146,7 +146,7 @@ def worker() -> Gateway:
 
 def worn_out() -> tuple[int, Callable[[], None]] | None:
     """After how many requests a worker asks to be replaced, and how; None = never. Workers do not all ask at once."""
-    from penstock.gateway.worn import RUN_DIR, ask_replacement
+    from penstock.gateway.workers import RUN_DIR, ask_replacement
 
     limit_n = int(os.environ.get(WORN_VARIABLE) or 0)
     if limit_n <= 0 or RUN_DIR not in os.environ:

@@ -10,7 +10,8 @@ The circuit of a deployment:
                                    ▲                          │
                                    └──────the probe fails─────┘        half-open lets one attempt through, the probe
 
-Thread: one event loop and no other, so there are no locks; every method is done before another request's turn. A
+Thread: one event loop and no other, so there are no locks; every method is done before another request's turn (for
+several threads there is SharedHealth, in shared.py). A
 process with several workers has one Health each: workers do not see each other's failures.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import sys
 import tracemalloc
 from typing import Any
@@ -228,3 +229,20 @@ def test_leaks_nothing() -> None:
         assert tracemalloc.get_traced_memory()[0] - before < 20_000
     finally:
         tracemalloc.stop()
+
+
+def test_memory_comes_back() -> None:
+    """What C allocates is not seen by tracemalloc: a leak of these would be 800 MB."""
+
+    def act() -> None:
+        tally = Tally("chat", keep_text=True, strip_usage=True)
+        tally.feed(b'data: {"choices":[{"delta":{"content":"%s"}}],"usage":null}\n\ndata: ' % (b"x" * 100_000))
+        tally.feed(b"y" * 100_000)
+        assert len(tally.text()) == 100_000
+
+    for _ in range(50):
+        act()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2000):
+        act()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

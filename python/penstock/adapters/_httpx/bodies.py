@@ -8,7 +8,7 @@ whoever holds the response, LiteLLM's handlers say, need not close it.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
 from penstock import errors
@@ -26,7 +26,7 @@ class Chunks:
 
     def __init__(self, response: Response, family: Any, request: Any) -> None:
         self._next = aiter(response).__anext__
-        self._cancel = response.exchange.cancel
+        self._cancel: Callable[[], None] | None = response.exchange.cancel  # None at the end
         self._family = family
         self._request = request
 
@@ -39,14 +39,20 @@ class Chunks:
     async def __anext__(self) -> bytes:
         try:
             return await self._next()
+        except StopAsyncIteration:
+            self._cancel = None
+            raise
         except errors.PenstockError as err:
             raise self._family.error(err, self._request) from err
         except (CancelledError, GeneratorExit):
-            self._cancel()
+            self._give_up()
             raise
 
-    def __del__(self) -> None:
-        self._cancel()  # harmless at the end
+    def _give_up(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+
+    __del__ = _give_up
 
 
 class AsyncBodyCore:

@@ -15,7 +15,7 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body, error_event
 from penstock.gateway.answer import forwarded
-from penstock.gateway.attempt import refusal_of
+from penstock.gateway.attempt import asked_last, refusal_of
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
@@ -100,6 +100,8 @@ class Call:
             if self.has_journey:
                 self.journey.close(now_s())
                 record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
+            if record.group is None and record.attempts:
+                asked_last(record)
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 

@@ -75,15 +75,15 @@ def one_round(contenders: list[Contender], args: argparse.Namespace, index: int)
             contender.program.wake()
         for cell in args.cells:
             progress(f"round {index + 1}/{args.rounds} {contender.name} {cell}")
-            result = {"gateway": contender.name, "round": index, "cell": cell}
+            result: dict[str, Any] = {"gateway": contender.name, "round": index, "cell": cell}
             try:
                 check(contender.port)
-                figures = contender.measure(cell, args.seconds)
+                result |= contender.measure(cell, args.seconds)
                 time.sleep(REST_S)
                 check(contender.port)
             except FAILED as err:
-                figures = {"wrong": repr(err)}
-            results.append({**result, **figures})
+                result["wrong"] = repr(err)
+            results.append(result)
             if args.verbose:
                 print(json.dumps(results[-1]), file=sys.stderr)
         if contender.program is not None:

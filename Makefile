@@ -29,7 +29,7 @@ deps: $(VENV)/.deps $(VENV)/.peers ## install what is missing: Debian packages (
 build: $(VENV)/.installed ## compile the extension in place; only what changed
 	@$(PY) setup.py --quiet build_ext --inplace
 
-run: $(VENV)/.demo build ## a short demonstration against a local server
+run: $(VENV)/.gateway build ## start the gateway and stream an answer through it; real with OPENAI_API_KEY
 	@$(PY) -m penstock.demo
 
 test: deps ## everything CI checks: lint, C under ASan and TSan, Python
@@ -103,8 +103,8 @@ $(VENV)/.peers: Makefile .ci/deps $(VENV)/.deps
 	@.ci/deps "$(PYTHON)" "$(VENV)" $(PEERS)
 	@touch $@
 
-$(VENV)/.demo: pyproject.toml $(VENV)/.deps
-	@.ci/extra "$(PY)" demo
+$(VENV)/.gateway: pyproject.toml $(VENV)/.deps
+	@.ci/extra "$(PY)" gateway
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.deps

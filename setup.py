@@ -23,7 +23,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-ROOMS = ("base", "tls", "proto", "net", "conn", "pool", "engine", "bridge", "py")
+ROOMS = ("base", "tls", "proto", "net", "conn", "pool", "engine", "bridge", "sse", "py")
 UPSTREAM_ROOMS = ("base", "upstream")
 # pkg-config name, oldest version, Debian package, Homebrew formula
 LIBRARIES = (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import floor, peers, report, scenarios
+from bench.environments import LITELLM_ENV
 
 OUT = Path("bench/out")
 CLIENT_LIMIT_S = 600
@@ -67,11 +68,12 @@ def progress(text: str) -> None:
         print(f"\r{text:70}", end="" if text else "\r", file=sys.stderr, flush=True)
 
 
-def run_client(job: dict[str, Any], prefix: list[str]) -> dict[str, Any]:
+def run_client(job: dict[str, Any], prefix: list[str], python: str = sys.executable) -> dict[str, Any]:
     program = "bench.floor" if job["peer"] == floor.NAME else "bench.client"
-    command = [*prefix, sys.executable, "-m", program, json.dumps(job)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S)
-    result: dict[str, Any] = json.loads(done.stdout)
+    command = [*prefix, python, "-m", program, json.dumps(job)]
+    env = {**os.environ, **LITELLM_ENV}
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # LiteLLM prints things, too
     return result
 
 

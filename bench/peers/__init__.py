@@ -29,6 +29,7 @@ NAMES = (
     "httpx-null",
     "httpx-turn",
 )
+IN_LITELLMS_ENVIRONMENT = ("litellm", "litellm-penstock", "litellm-h2", "litellm-penstock-h2")  # by overhead.py
 ONLY_ASKED_FOR = ("-h2", "-null", "-turn", "-compat")  # by a scenario that names them, or by overhead.py
 EVERY_H1 = tuple(name for name in NAMES if not name.endswith(ONLY_ASKED_FOR))
 

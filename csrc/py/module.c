@@ -85,7 +85,8 @@ static int core_exec(PyObject *module)
         add_type(module, &state->pool_type, &pool_spec) < 0 ||
         add_type(module, &state->exchange_type, &exchange_spec) < 0 ||
         add_type(module, &state->wait_type, &wait_spec) < 0 ||
-        add_type(module, &state->home_type, &home_spec) < 0)
+        add_type(module, &state->home_type, &home_spec) < 0 ||
+        add_type(module, &state->tally_type, &tally_spec) < 0)
         return -1;
     return 0;
 }
@@ -98,6 +99,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(s->exchange_type);
     Py_VISIT(s->wait_type);
     Py_VISIT(s->home_type);
+    Py_VISIT(s->tally_type);
     Py_VISIT(s->error_factory);
     Py_VISIT(s->get_running_loop);
     Py_VISIT(s->cancelled_error);
@@ -113,6 +115,7 @@ static int core_clear(PyObject *module)
     Py_CLEAR(s->exchange_type);
     Py_CLEAR(s->wait_type);
     Py_CLEAR(s->home_type);
+    Py_CLEAR(s->tally_type);
     Py_CLEAR(s->error_factory);
     Py_CLEAR(s->get_running_loop);
     Py_CLEAR(s->cancelled_error);

@@ -13,6 +13,7 @@ struct core_state {
     PyTypeObject *exchange_type;
     PyTypeObject *wait_type;
     PyTypeObject *home_type;
+    PyTypeObject *tally_type;
     PyObject *error_factory;    /* callable or NULL */
     PyObject *get_running_loop; /* asyncio.get_running_loop */
     PyObject *cancelled_error;  /* asyncio.CancelledError */
@@ -85,7 +86,7 @@ typedef struct wait_object {
 /* module.c */
 struct core_state *core_state_of(PyTypeObject *type);
 /* A new reference to a heap type from its spec. */
-extern PyType_Spec engine_spec, pool_spec, exchange_spec, wait_spec, home_spec;
+extern PyType_Spec engine_spec, pool_spec, exchange_spec, wait_spec, home_spec, tally_spec;
 
 /* py_error.c: raises what the factory makes. Always returns NULL. */
 PyObject *raise_error(struct core_state *state, const struct ps_err *err, const ExchangeObject *x,

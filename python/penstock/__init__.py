@@ -6,10 +6,13 @@
                 ...
 
 Settings and errors are values: Limits, Timeouts, TLS, Network, HTTP2; penstock.errors. Adapters for other clients
-are in penstock.adapters and imported only when asked for.
+are in penstock.adapters and imported only when asked for, as is penstock.Router (calls to models over many
+deployments).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from penstock import errors
 from penstock.client import Transport
@@ -23,6 +26,14 @@ from penstock.response import Response, SyncResponse
 from penstock.secret import Secret
 from penstock.timings import Timings
 from penstock.tls import TLS
+
+if TYPE_CHECKING:
+    from penstock.router import Router as Router
+    from penstock.router import RouterError as RouterError
+
+if TYPE_CHECKING:
+    from penstock.router import Router as Router
+    from penstock.router import RouterError as RouterError
 
 __version__ = "0.1.0"
 
@@ -43,3 +54,16 @@ __all__ = [
     "__version__",
     "errors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Router and RouterError, whose packages only they need. ImportError says which extra has them."""
+    if name not in ("Router", "RouterError"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from penstock import router
+    except ModuleNotFoundError as err:
+        if err.name is not None and err.name.startswith("penstock"):
+            raise
+        raise ImportError(f"penstock.{name} needs {err.name}: pip install 'penstock[gateway]'", name=err.name) from err
+    return getattr(router, name)

@@ -1,7 +1,7 @@
 """The typed contract between Python and the C engine (csrc/py).
 
 Times are seconds as float on the way in (None = no limit) and integer microseconds on the way out.
-Only `client`, `adapters`, `runtime` and `errors` import this module.
+Only `runtime` and `sse.tally` import this module; others name its types.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -168,6 +168,63 @@ class Exchange:
         sent_us, first_byte_us, end_us (moments); plus bytes_received, bytes_sent (body bytes),
         reused (bool), attempts (int), connection (int id), peer (str), local (str), tls (str),
         phase (str)."""
+
+@final
+class Tally:
+    """Counts beside the bytes of one provider's stream; `penstock.sse.reference` is the same in Python.
+
+    ValueError for an unknown dialect or max_event_bytes below 1.
+    """
+
+    def __new__(
+        cls,
+        dialect: str,
+        *,
+        strip_usage: bool = False,
+        keep_text: bool = False,
+        is_strict: bool = False,
+        max_event_bytes: int = 8388608,
+    ) -> Tally: ...
+    def feed(self, data: bytes, /) -> bytes:
+        """The whole events to relay: `data` itself when that is all of it. `penstock.sse.EventTooLong` when one is
+        longer than allowed, then for every later call too."""
+    def text(self) -> str: ...
+    def reasoning(self) -> str: ...
+    def tool_calls(self) -> list[tuple[str, str, str]]:
+        """Id, name and arguments."""
+    @property
+    def dialect(self) -> str: ...
+    @property
+    def seen(self) -> int:
+        """Bits of penstock.sse.flags."""
+    @property
+    def held(self) -> bytes:
+        """An unfinished event."""
+    @property
+    def events_n(self) -> int: ...
+    @property
+    def semantic_n(self) -> int:
+        """Events with something in them that a reader would see."""
+    @property
+    def malformed_n(self) -> int: ...
+    @property
+    def text_bytes(self) -> int:
+        """Of the text of all choices, as UTF-8."""
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def finish_reason(self) -> str | None: ...
+    @property
+    def usage(self) -> bytes | None:
+        """Raw JSON; of messages merged from start and delta."""
+    @property
+    def error(self) -> bytes | None:
+        """Raw JSON of an error event, or its data as it came."""
+    @property
+    def is_complete(self) -> bool:
+        """The dialect's own sign of success was seen."""
 
 ErrorFactory = Callable[[dict[str, Any]], BaseException]
 

@@ -72,7 +72,7 @@ class Proxy:
     def pool_part(self, env: Mapping[str, str]) -> tuple[tuple[str, Any], ...]:
         """These settings as the engine takes them: hashable, and equal for what may share connections."""
         parts = urlsplit(self.url)
-        user, password = (None, None) if self.auth is None else (self.auth[0], _reveal(self.auth[1]))
+        user, password = (None, None) if self.auth is None else (self.auth[0], reveal(self.auth[1]))
         is_http = parts.scheme in ("http", "https")
         tls = (self.tls or TLS()).pool_part(env) if parts.scheme == "https" else None
         return (
@@ -150,7 +150,7 @@ def _bare_url(parts: SplitResult) -> str:
     return f"{parts.scheme}://{host}:{parts.port or PORTS[parts.scheme]}"
 
 
-def _reveal(password: str | Secret) -> str:
+def reveal(password: str | Secret) -> str:
     return password.reveal() if isinstance(password, Secret) else password
 
 

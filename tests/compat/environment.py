@@ -3,8 +3,9 @@
     environment("previous-sdks", "openai<3", "anthropic<1").test("tests/compat/test_sdks.py")
 
 One is a venv under build/env, made once: what is asked for is installed there, everything else (pytest, penstock as it
-is built here) is seen from the environment that runs the tests. The name of its folder tells what is in it, so a change
-of the list makes another one; a folder that was not finished is made anew. pip keeps its own cache of downloads.
+is built here) is seen from the environment that runs the tests, or from one that is put `behind` it. The name of its
+folder tells what is in it, so a change of the list makes another one; a folder that was not finished is made anew. pip
+keeps its own cache of downloads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/env"
-INSTALL_LIMIT_S, TEST_LIMIT_S = 300, 120
+INSTALL_LIMIT_S, TEST_LIMIT_S = 300, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,17 @@ class Environment:
         return tuple(int(part) for part in text.strip().split(".") if part.isdecimal())
 
 
-def environment(name: str, *requirements: str) -> Environment:
-    """The environment with these packages, made if it is not there. CalledProcessError when pip fails."""
-    folder = FOLDER / f"{name}-{_mark(requirements)}"
+def environment(name: str, *requirements: str, behind: Environment | None = None) -> Environment:
+    """The environment with these packages (or options of pip), made if it is not there. CalledProcessError when pip
+    fails."""
+    others = sysconfig.get_path("purelib") if behind is None else str(_site(behind.python))
+    folder = FOLDER / f"{name}-{_mark((others, *requirements))}"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with _locked(FOLDER / f"{name}.lock"):
         if not (folder / "complete").exists():
             for old in FOLDER.glob(f"{name}-*"):
                 shutil.rmtree(old)
-            _make(folder, requirements)
+            _make(folder, requirements, others)
             (folder / "complete").touch()
     return Environment(folder)
 
@@ -78,14 +81,13 @@ def _mark(requirements: tuple[str, ...]) -> str:
     return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
-def _make(folder: Path, requirements: tuple[str, ...]) -> None:
+def _make(folder: Path, requirements: tuple[str, ...], others: str) -> None:
     venv.create(folder, with_pip=False, symlinks=True)
     made = folder / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", str(made), "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", *requirements], check=True, timeout=INSTALL_LIMIT_S)
     # What is not installed here is found there; its .pth files too, so that penstock is the one built here.
-    own, others = _site(made), sysconfig.get_path("purelib")
-    (own / "behind.pth").write_text(f"import site; site.addsitedir({others!r})\n")
+    (_site(made) / "behind.pth").write_text(f"import site; site.addsitedir({others!r})\n")
 
 
 def _site(python: Path) -> Path:

@@ -167,3 +167,50 @@ def test_nothing_is_fetched_before_it_is_asked_for(library: Library) -> None:
 
     with RawPeer([ReadHead(), Send(HEAD), Wait(go_on), Send(chunked(b"late")), WaitEnd()]) as peer:
         run(ask(peer))
+
+
+# -- an iteration that is given up, while the response is still held --
+
+
+def test_a_cancelled_read_ends_it(library: Library, shape: bool) -> None:
+    async def ask(peer: RawPeer) -> None:
+        async with library.adapter.AsyncClient(compat=shape) as client:
+            response = await opened(client, peer)
+            chunks = response.aiter_raw()
+            assert await anext(chunks) == b"begun"
+            reading = asyncio.ensure_future(anext(chunks))
+            await asyncio.sleep(0)  # it waits for the engine now
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            await seen_end(peer)
+            assert response.status_code == 200  # held until here
+
+    with RawPeer(STALL) as peer:
+        run(ask(peer))
+
+
+def test_a_dropped_iterator_ends_it(library: Library, shape: bool) -> None:
+    async def ask(peer: RawPeer) -> None:
+        async with library.adapter.AsyncClient(compat=shape) as client:
+            response = await opened(client, peer)
+            chunks = response.aiter_raw()
+            assert await anext(chunks) == b"begun"
+            await chunks.aclose()
+            del chunks
+            await seen_end(peer)
+            assert response.status_code == 200  # held until here
+
+    with RawPeer(STALL) as peer:
+        run(ask(peer))
+
+
+def test_a_dropped_blocking_iterator_ends_it(library: Library, shape: bool) -> None:
+    with RawPeer(STALL) as peer, library.adapter.Client(compat=shape) as client:
+        response = client.send(client.build_request("GET", peer.url()), stream=True)
+        chunks = response.iter_raw()
+        assert next(chunks) == b"begun"
+        chunks.close()
+        del chunks
+        peer.wait_for(lambda: len(peer.seen) > 0 and peer.seen[0].end != "")
+        assert response.status_code == 200  # held until here

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from penstock import TLS, errors
+from penstock import TLS, Proxy, errors
 from penstock.testing import MockTransport, on
 from tests.compat.httpx_library import Library
 from tests.compat.within import run
 from tests.transport.certs import Authority
 from tests.transport.raw_peer import RawPeer, ReadHead, ReadSome, Send, WaitEnd, answer
+from tests.transport.tinyproxy_peer import Tinyproxy
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly"
 UPGRADED = [ReadHead(), Send(SWITCH), ReadSome(4), Send(b"pong"), WaitEnd()]
@@ -72,3 +75,47 @@ def test_a_mock_lets_nothing_out(library: Library) -> None:
         with pytest.raises(library.module.UnsupportedProtocol):
             client.get(peer.url().replace("http:", "ws:"), headers=FIELDS)
         assert peer.seen == []
+
+
+# -- through a proxy --
+
+
+@pytest.fixture
+def tinyproxy(tmp_path: Path) -> Iterator[Tinyproxy]:
+    with Tinyproxy(tmp_path, auth=("tom", "pw")) as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_an_upgrade_through_a_proxy(
+    library: Library, compat: bool, tinyproxy: Tinyproxy, server_tls: ssl.SSLContext, authority: Authority
+) -> None:
+    kind = library.adapter.CompatSyncTransport if compat else library.adapter.SyncTransport
+    transport = kind(tls=TLS(ca_file=authority.ca_file), proxy=Proxy(tinyproxy.url(), auth=("tom", "pw")))
+    with RawPeer(UPGRADED, tls=server_tls) as peer, library.module.Client(transport=transport) as client:
+        with client.stream("GET", peer.url().replace("https:", "wss:"), headers=FIELDS) as response:
+            stream = response.extensions["network_stream"]
+            assert stream.read(9) == b"early"
+            stream.write(b"ping")
+            assert stream.read(9) == b"pong"
+        assert f"CONNECT localhost:{peer.port}" in tinyproxy.log
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_an_upgrade_through_the_environments_proxy(
+    library: Library, compat: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with RawPeer([ReadHead(), answer(b"", status=b"502 x"), WaitEnd()]) as peer:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{peer.port}")
+        kind = library.adapter.CompatSyncTransport if compat else library.adapter.SyncTransport
+        with library.module.Client(transport=kind()) as client, pytest.raises(library.module.ProxyError, match="502"):
+            client.get("wss://api.example/", headers=FIELDS)
+        assert peer.requests[0].line == b"CONNECT api.example:443 HTTP/1.1"
+
+
+def test_a_plain_web_socket_does_not_go_through_an_http_proxy(library: Library, tinyproxy: Tinyproxy) -> None:
+    with library.sync_client(proxy=tinyproxy.url("tom:pw")) as client:
+        with pytest.raises(errors.ConfigError, match="ws://"):
+            client.get("ws://localhost:1/", headers=FIELDS)

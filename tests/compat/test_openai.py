@@ -3,8 +3,6 @@ with TLS, over HTTP/1.1 and HTTP/2."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -104,12 +102,3 @@ def test_a_status_error_has_its_body(library: str, peer: Provider) -> None:
     peer.fault(faults.status(401, "no"))
     with client(library, peer, "Sync") as api, pytest.raises(openai.AuthenticationError, match="no"):
         api.chat.completions.create(model="m", messages=MESSAGES)
-
-
-def test_the_demonstration_runs() -> None:
-    if library_of(openai) == "httpx":
-        pytest.skip("the demonstration is written for openai 3")
-    done = subprocess.run([sys.executable, "-m", "penstock.demo"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "reused connection" in done.stdout
-    assert "TLSv1.3" in done.stdout

@@ -54,21 +54,26 @@ def streamed(response: httpx.Response) -> Answer:
         return whole(response)
     answer = Answer(response.status_code, response.headers)
     for line in response.iter_lines():
-        answer.raw += line.encode() + b"\n"
-        if not line.startswith("data:"):
-            continue
-        data = line[5:].strip()
-        if data == "[DONE]":
-            answer.is_done = True
-            continue
-        event = json.loads(data)
-        answer.events.append(event)
-        if "error" in event:
-            answer.error = event["error"]
-            continue
-        answer.model = answer.model or event.get("model")
-        answer.usage = event.get("usage") or answer.usage
-        for choice in event.get("choices", []):
-            answer.text += choice["delta"].get("content") or ""
-            answer.finish_reason = choice.get("finish_reason") or answer.finish_reason
+        take_line(answer, line)
     return answer
+
+
+def take_line(answer: Answer, line: str) -> None:
+    """A line of a stream."""
+    answer.raw += line.encode() + b"\n"
+    if not line.startswith("data:"):
+        return
+    data = line[5:].strip()
+    if data == "[DONE]":
+        answer.is_done = True
+        return
+    event = json.loads(data)
+    answer.events.append(event)
+    if "error" in event:
+        answer.error = event["error"]
+        return
+    answer.model = answer.model or event.get("model")
+    answer.usage = event.get("usage") or answer.usage
+    for choice in event.get("choices", []):
+        answer.text += choice["delta"].get("content") or ""
+        answer.finish_reason = choice.get("finish_reason") or answer.finish_reason

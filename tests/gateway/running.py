@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -120,6 +121,30 @@ class Running:
         """What readiness says."""
         body: dict[str, Any] = httpx.get(f"{self.url}/health/readiness", trust_env=False, timeout=30).json()
         return body
+
+    def worker_pid(self) -> int:
+        """The process that serves: the largest child, or with uvicorn itself."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return max((int(each) for each in children), key=_rss_bytes, default=pid)
+
+    def held(self) -> Held:
+        pid = self.worker_pid()
+        counts = (len(os.listdir(f"/proc/{pid}/{each}")) for each in ("fd", "task"))
+        return Held(_rss_bytes(pid), *counts)
+
+
+def _rss_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the worker process holds."""
+
+    rss_bytes: int
+    fds: int
+    threads: int
 
 
 def deployment(group: str, model: str, api_base: str, **params: Any) -> dict[str, Any]:

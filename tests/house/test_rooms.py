@@ -19,7 +19,8 @@ DOORS = {
     "pool": {"base", "tls", "proto", "net", "conn"},
     "engine": {"base", "tls", "proto", "net", "conn", "pool"},
     "bridge": {"base", "tls", "proto", "net", "conn", "pool", "engine"},
-    "py": {"base", "tls", "proto", "net", "conn", "pool", "engine", "bridge"},
+    "sse": {"base"},  # beside the transport: what providers stream, counted
+    "py": {"base", "tls", "proto", "net", "conn", "pool", "engine", "bridge", "sse"},
     "upstream": {"base", "tls", "net"},  # the scripted test server: an extension module of its own
 }
 # start of a foreign header's name: the files (room, or room/start of the name) that may include it
@@ -99,6 +100,7 @@ def test_header_guards_are_unique() -> None:
         ("upstream/server.c", "#include <Python.h>", "belongs to py/, upstream/py"),
         ("upstream/peer.c", "#include <openssl/ssl.h>", "belongs to tls/, upstream/tls_"),
         ("net/sock.c", '#include "upstream/peer.h"', "net must not know upstream"),
+        ("sse/tally.c", '#include "proto/head.h"', "sse must not know proto"),
         ("py/state.c", '#include "py/gone.h"', "does not exist"),
         ("conn/pump.c", '#include "conn.h"', "does not name its room"),
     ],
@@ -111,6 +113,7 @@ def test_the_gate_sees_a_breach(tmp_path: Path, inside: str, line: str, why: str
         "pool/pool_internal.h",
         "py/state.h",
         "conn/conn.h",
+        "proto/head.h",
         "upstream/peer.h",
     ):
         (tmp_path / header).parent.mkdir(exist_ok=True)

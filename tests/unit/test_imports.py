@@ -10,7 +10,7 @@ from pathlib import Path
 import penstock
 
 PACKAGE = Path(penstock.__file__).parent
-KNOW_CORE = {"runtime.py"}  # imports it; the others only name its types
+KNOW_CORE = {"runtime.py", "tally.py"}  # import it; the others only name its types
 
 
 def run(code: str) -> str:
@@ -18,8 +18,14 @@ def run(code: str) -> str:
 
 
 def test_no_other_client_is_imported() -> None:
-    code = "import sys, penstock; print(sorted({'httpx', 'httpx2', 'aiohttp', 'openai'} & set(sys.modules)))"
-    assert run(code) == "[]"
+    others = "{'httpx', 'httpx2', 'aiohttp', 'openai', 'msgspec', 'yaml', 'granian', 'penstock.router'}"
+    assert run(f"import sys, penstock; print(sorted({others} & set(sys.modules)))") == "[]"
+
+
+def test_the_router_says_which_extra_it_needs() -> None:
+    code = "import sys, penstock; sys.modules['msgspec'] = None\n"
+    code += "try: penstock.Router\nexcept ImportError as err: print(err)"
+    assert run(code) == "penstock.Router needs msgspec: pip install 'penstock[gateway]'"
 
 
 def test_the_test_tools_load_nothing_heavy() -> None:

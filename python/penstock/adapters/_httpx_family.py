@@ -100,7 +100,7 @@ class AsyncCore(Core):
         """One request of the library's kind and its response. What goes well goes straight through: each coroutine
         within another would cost every request."""
         if request.method in CONNECTS and not self._is_mock:
-            return await family.detour(self.detour, "Async").handle_async_request(request)
+            return await family.detour(self.detour, "Async", request).handle_async_request(request)
         asked = family.asked(request)
         trace = family.trace(request) if "trace" in request.extensions else None
         response = None
@@ -128,7 +128,7 @@ class AsyncCore(Core):
             response = await self._again(asked, response, err)
         except errors.PenstockError as final:
             if self._is_for_library(final, asked):
-                return await family.detour(self.detour, "Async").handle_async_request(request)
+                return await family.detour(self.detour, "Async", request).handle_async_request(request)
             made = family.error(final, request)
             if trace is not None:
                 await trace.atell(trace.failure(final, made))
@@ -180,14 +180,14 @@ class SyncCore(Core):
     def exchange(self, family: Any, body_type: type[Any], request: Any) -> Any:
         """One request of the library's kind and its response."""
         if request.method in CONNECTS and not self._is_mock:
-            return family.detour(self.detour, "").handle_request(request)
+            return family.detour(self.detour, "", request).handle_request(request)
         asked = family.asked(request)
         trace = family.trace(request)
         try:
             response = self._send(asked)
         except errors.PenstockError as err:
             if self._is_for_library(err, asked):
-                return family.detour(self.detour, "").handle_request(request)
+                return family.detour(self.detour, "", request).handle_request(request)
             made = family.error(err, request)
             if trace is not None:
                 trace.tell(trace.failure(err, made))

@@ -71,11 +71,11 @@ ROUTER_UNSUPPORTED = words(
     """
     alerting_config assistants_config background_health_check_model_groups cache_kwargs cache_responses
     caching_groups default_litellm_params default_priority deployment_affinity_ttl_seconds
-    enable_health_check_routing enable_tag_filtering enable_weighted_failover guardrail_list
+    enable_health_check_routing enable_pre_call_checks enable_weighted_failover guardrail_list
     health_check_ignore_transient_errors health_check_staleness_threshold model_group_affinity_config
     optional_pre_call_checks plugins polling_interval provider_budget_config redis_db redis_host redis_password
     redis_port redis_startup_nodes redis_url router_general_settings routing_groups search_tools
-    tag_filtering_match_any tag_routing_prefix weights
+    tag_routing_prefix weights
     """
 )
 ROUTER_IGNORED = words(

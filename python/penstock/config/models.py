@@ -125,7 +125,6 @@ class RouterSettings:
     disable_cooldowns: bool = False
     aliases: Mapping[str, str] = NOTHING  # model_group_alias: name -> group
     hidden_aliases: frozenset[str] = frozenset()  # not in /v1/models
-    pre_call_checks: bool = False  # enable_pre_call_checks
     tag_filtering: bool = False  # enable_tag_filtering: only deployments that have a tag of the request
     tag_match_any: bool = True  # tag_filtering_match_any; False = all of the request's tags
     # Ours, in `penstock_settings`:
@@ -190,7 +189,7 @@ class GeneralSettings:
     always_include_stream_usage: bool = False
     max_stream_s: float | None = None  # LITELLM_MAX_STREAMING_DURATION_SECONDS
     sse_keepalive_s: float | None = None  # sse_keepalive_ping_interval_seconds
-    drain_s: float = 30.0  # GRACEFUL_SHUTDOWN_TIMEOUT
+    drain_s: float = 600.0  # GRACEFUL_SHUTDOWN_TIMEOUT: running streams have so long to end after SIGTERM
     cors_origins: tuple[str, ...] = ()
     health_check_interval_s: float = 300.0
 

@@ -58,6 +58,7 @@ FIELDS = (
     Field("hold_events", "router.hold_events_n", whole("events", most=100_000)),
     Field("hold_bytes", "router.hold_bytes", BYTES),
     Field("hold_s", "router.hold_s", seconds_or_zero),
+    Field("fallback_reserve", "router.fallback_reserve", percentile),
     Field("max_attempts", "router.max_attempts", whole("attempts", least=1, most=1000)),
     Field("retry_after_most_s", "router.retry_after_most_s", seconds_or_zero),
     Field("ttft_s", "router.ttft_s", seconds),

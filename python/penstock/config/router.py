@@ -108,7 +108,8 @@ FIELDS = (
     Field("cooldown_time", "router.cooldown_s", seconds_or_zero),
     Field("disable_cooldowns", "router.disable_cooldowns", flag),
     Field("model_group_alias", "router.named", aliases),
-    Field("enable_pre_call_checks", "router.pre_call_checks", flag),
+    Field("enable_tag_filtering", "router.tag_filtering", flag),
+    Field("tag_filtering_match_any", "router.tag_match_any", flag),
     Field("default_max_parallel_requests", "rows.max_parallel", whole("requests", least=1)),
 )
 STRATEGY_ARGS = (

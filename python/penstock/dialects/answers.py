@@ -11,6 +11,7 @@ from penstock.dialects.reading import Members, json_object
 from penstock.dialects.translation import BadAnswer
 from penstock.dialects.words import chat_usage, finish_reason, messages_usage, stop_reason
 
+_THOUGHTS = ("thinking", "redacted_thinking")
 NO_MESSAGES_USAGE: Members = {"input_tokens": 0, "output_tokens": 0}
 
 
@@ -58,7 +59,7 @@ def _chat_message(message: Members) -> Members:
             texts.append(text_of(block.get("text")))
         elif kind == "tool_use":
             calls.append(_tool_call(block))
-        elif kind in ("thinking", "redacted_thinking"):
+        elif kind in _THOUGHTS:
             thoughts.append(block)
     out: Members = {"role": "assistant", "content": "".join(texts) if texts or not calls else None, "refusal": None}
     if thoughts:
@@ -86,7 +87,7 @@ def messages_answer(body: bytes, call: CallFacts) -> bytes:
     if not isinstance(said, dict):
         raise BadAnswer("the provider's answer has no choice with a message")
     content = _blocks(said)
-    has_tools = any(block["type"] == "tool_use" for block in content)
+    has_tools = any(block.get("type") == "tool_use" for block in content)
     usage = completion.get("usage")
     out = {
         "id": text_of(completion.get("id")),
@@ -106,7 +107,7 @@ def _blocks(said: Members) -> list[Members]:
     thoughts = said.get("thinking_blocks")
     reasoning = reasoning_of(said)
     if isinstance(thoughts, list) and thoughts:
-        content += [each for each in thoughts if isinstance(each, dict)]
+        content += [each for each in thoughts if isinstance(each, dict) and each.get("type") in _THOUGHTS]
     elif reasoning:
         content.append({"type": "thinking", "thinking": reasoning, "signature": ""})
     text = _text(said.get("content")) + text_of(said.get("refusal"))

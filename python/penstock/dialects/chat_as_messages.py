@@ -13,9 +13,8 @@ from penstock.dialects.content import block_of
 from penstock.dialects.provider_rows import Provider
 from penstock.dialects.reading import Members, Refusals, json_object, list_at, members_at, read_members, text_at
 from penstock.dialects.tools import messages_tool_choice, messages_tools
-from penstock.dialects.words import EFFORTS, thinking_of
+from penstock.dialects.words import EFFORTS, most_tokens, thinking_of
 
-MAX_TOKENS = 4096  # Anthropic needs the number; LiteLLM's default too
 LEAST_BUDGET = 1024
 # Members that mean the same there, or are Anthropic's own in a chat request, as LiteLLM's users write them.
 _SAME = frozenset(
@@ -71,6 +70,7 @@ _NEUTRAL: Mapping[str, Any] = {
     "logit_bias": {},
     "modalities": ["text"],
 }
+_CALL_ID = "_function_call_id"
 _ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -84,7 +84,7 @@ def messages_request(
 
 def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
     system, messages = _messages(list_at(chat.get("messages"), "messages"), refusals)
-    out: Members = {"model": model, "max_tokens": _max_tokens(chat), "messages": messages}
+    out: Members = {"model": model, "max_tokens": _max_tokens(chat, model), "messages": messages}
     if system:
         out["system"] = system
     for name, value in chat.items():
@@ -94,6 +94,8 @@ def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
             out[name] = value
         elif name not in _IGNORED and not (name in _NEUTRAL and value == _NEUTRAL[name]):
             refusals.cannot(name, "Anthropic does not know it")
+    if "output_config" in out:
+        members_at(out["output_config"], "output_config")
     if chat.get("stream") is True:
         out["stream"] = True
     for rule in _RULES:
@@ -102,14 +104,15 @@ def translated(chat: Members, *, model: str, refusals: Refusals) -> Members:
     return out
 
 
-def _max_tokens(chat: Members) -> int:
+def _max_tokens(chat: Members, model: str) -> int:
+    """Anthropic needs the number."""
     for name in ("max_completion_tokens", "max_tokens"):
         value = chat.get(name)
         if value is not None:
             if isinstance(value, bool) or not isinstance(value, int):
                 raise BadRequest(f"{name} must be an integer", param=name)
             return value
-    return MAX_TOKENS
+    return most_tokens(model)
 
 
 def _stops(chat: Members, out: Members, refusals: Refusals) -> None:
@@ -165,7 +168,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
     if isinstance(effort, dict):
         effort = effort.get("effort")
     if effort is not None and "thinking" not in out:
-        if effort not in EFFORTS:
+        if not isinstance(effort, str) or effort not in EFFORTS:
             raise BadRequest(f"reasoning_effort {effort!r} is not known", param="reasoning_effort")
         wish = thinking_of(effort, model)
         if "output_config" in wish:
@@ -176,7 +179,7 @@ def _reasoning(chat: Members, out: Members, model: str) -> None:
     if not isinstance(budget, int) or budget < out["max_tokens"]:
         return
     if chat.get("max_tokens") is None and chat.get("max_completion_tokens") is None:
-        out["max_tokens"] = budget + MAX_TOKENS
+        out["max_tokens"] = budget + most_tokens(model)
     elif effort is not None and chat.get("thinking") is None:
         if out["max_tokens"] > LEAST_BUDGET:
             out["thinking"] = {"type": "enabled", "budget_tokens": max(LEAST_BUDGET, out["max_tokens"] // 2)}
@@ -191,10 +194,14 @@ def _messages(messages: list[Any], refusals: Refusals) -> tuple[list[Members], l
     """System blocks, and turns: neighbours of one role become one turn, as Anthropic joins them itself."""
     system: list[Members] = []
     turns: list[Members] = []
+    functions_n = 0  # the old function_call has no id: a result belongs to the call before it
     for index, each in enumerate(messages):
         where = f"messages[{index}]"
         message = members_at(each, where)
         role = message.get("role")
+        if message.get("function_call") is not None:
+            functions_n += 1
+        message[_CALL_ID] = f"function_{functions_n}"
         if role in ("system", "developer"):
             system += _blocks(message, where, refusals)
             continue
@@ -234,7 +241,10 @@ def _blocks(message: Members, where: str, refusals: Refusals) -> list[Members]:
 def _assistant(message: Members, where: str, refusals: Refusals) -> list[Members]:
     """Thinking first, as Anthropic wants it back: whole and signed, or not at all."""
     thoughts = message.get("thinking_blocks")
-    blocks = [each for each in thoughts if _is_signed(each)] if isinstance(thoughts, list) else []
+    blocks: list[Members] = []
+    for each in thoughts if isinstance(thoughts, list) else []:
+        if _is_signed(each):  # `index` is left by SDKs that gathered a stream
+            blocks.append({name: value for name, value in each.items() if name != "index"})
     blocks += _blocks(message, where, refusals)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         blocks.append({"type": "text", "text": message["refusal"]})
@@ -244,7 +254,7 @@ def _assistant(message: Members, where: str, refusals: Refusals) -> list[Members
             blocks.append(_tool_use(call, f"{where}.tool_calls[{index}]"))
     elif message.get("function_call") is not None:
         function = members_at(message["function_call"], f"{where}.function_call")
-        blocks.append(_tool_use({"id": function.get("name"), "function": function}, f"{where}.function_call"))
+        blocks.append(_tool_use({"id": message[_CALL_ID], "function": function}, f"{where}.function_call"))
     return blocks
 
 
@@ -274,7 +284,7 @@ def _tool_id(value: object, where: str) -> str:
 
 
 def _tool_result(message: Members, where: str, refusals: Refusals) -> Members:
-    field = "tool_call_id" if message.get("role") == "tool" else "name"
+    field = "tool_call_id" if message.get("role") == "tool" else _CALL_ID
     content = message.get("content")
     out: Members = {"type": "tool_result", "tool_use_id": _tool_id(message.get(field), f"{where}.{field}")}
     if isinstance(content, str):

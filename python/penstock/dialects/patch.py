@@ -9,7 +9,7 @@ parsers disagree which one counts, and what was checked here must be what the pr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -24,25 +24,24 @@ _CLOSE = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 NULL = b"null"
 _USAGE = b'{"include_usage":true}'
 _USAGE_MEMBER = b'"stream_options":' + _USAGE
-Place = tuple[int, int, int]  # where a member is: its name begins (after the quote), its value begins, its value ends
+Place = tuple["re.Match[bytes]", int, int]  # where a member is: its name and colon, its value begins, its value ends
 
 
 def members(body: bytes) -> dict[str, Place]:
     """The members of a JSON object at depth 1. BadRequest for what is no JSON object, is not UTF-8, is nested too
     deep, or has a name twice."""
     places: dict[str, Place] = {}
-    look, at = _FIRST.match, 0
-    starts = body.startswith
+    look, starts, at = _FIRST.match, body.startswith, 0
     for name, raw in _values(body).items():
         found = look(body, at)
-        if found is None or not _is_name(found[1], name):
+        if found is None or (found[1] != name.encode() and not _is_name(found[1], name)):
             raise _twice(found, places)
         start = found.end()
         value = bytes(raw)
         if not starts(value, start):
-            raise _twice(found, {name: (0, 0, 0)})
+            raise _twice(found, (name,))
         at = start + len(value)
-        places[name] = (found.start(1), start, at)
+        places[name] = (found, start, at)
         look = _NEXT.match
     if places and _CLOSE.fullmatch(body, at) is None:
         raise _twice(_NEXT.match(body, at), places)
@@ -65,15 +64,14 @@ def _values(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _is_name(raw: bytes, name: str) -> bool:
-    if b"\\" not in raw:
-        return raw == name.encode()
-    return bool(msgspec.json.decode(b'"' + raw + b'"') == name)
+    """Is it the name, written with escapes?"""
+    return b"\\" in raw and bool(msgspec.json.decode(b'"' + raw + b'"') == name)
 
 
-def _twice(found: re.Match[bytes] | None, places: Mapping[str, Place]) -> BadRequest:
+def _twice(found: re.Match[bytes] | None, names: Collection[str]) -> BadRequest:
     """msgspec keeps one of two equal names, so the walk finds a name or a value that it did not expect."""
     name = msgspec.json.decode(b'"' + found[1] + b'"') if found is not None else None
-    if name in places:
+    if name in names:
         return BadRequest(f"the name {name!r} appears twice in the request body", param=name)
     return BadRequest("a name appears twice in the request body")
 
@@ -121,7 +119,7 @@ def _rename(places: Mapping[str, Place], renames: Mapping[str, str], edits: list
     for name, other in renames.items():
         place = places.get(name)
         if place is not None and other not in places:
-            edits.append((place[0] - 1, place[1], msgspec.json.encode(other) + b":"))
+            edits.append((_name_at(place), place[1], msgspec.json.encode(other) + b":"))
 
 
 def _drop(places: Mapping[str, Place], drops: Iterable[str], edits: list[tuple[int, int, bytes]]) -> None:
@@ -134,7 +132,7 @@ def _drop(places: Mapping[str, Place], drops: Iterable[str], edits: list[tuple[i
     if first is None:
         raise BadRequest("nothing of the request body would be left")
     if first:
-        edits.append((places[ordered[0]][0] - 1, places[ordered[first]][0] - 1, b""))
+        edits.append((_name_at(places[ordered[0]]), _name_at(places[ordered[first]]), b""))
     for before, name in zip(ordered[first:], ordered[first + 1 :], strict=False):
         if name in gone:
             edits.append((places[before][2], places[name][2], b""))
@@ -156,6 +154,10 @@ def _include_usage(
     changed = patched(options, {"include_usage": b"true"})
     if changed is not options:
         edits.append((place[1], place[2], changed))
+
+
+def _name_at(place: Place) -> int:
+    return place[0].start(1) - 1
 
 
 def _member(name: str, value: bytes) -> bytes:

@@ -14,7 +14,7 @@ from penstock.dialects.call import BadRequest, CallFacts
 from penstock.dialects.dialect import Dialect
 from penstock.dialects.outgoing import Outgoing, Plan, plan_of
 from penstock.dialects.patch import patched
-from penstock.dialects.providers import provider_of
+from penstock.dialects.providers import Auth, Provider, provider_of
 from penstock.dialects.translation import BadAnswer, StreamTranslator, Translation
 from penstock.dialects.translations import TRANSLATIONS
 
@@ -49,20 +49,18 @@ class Pathway(Protocol):
 class SamePathway:
     """Caller and provider speak the same."""
 
-    __slots__ = ("_call", "_plan", "is_same", "strips_usage", "upstream")
+    __slots__ = ("_asks_usage", "_call", "_plan", "is_same", "strips_usage", "upstream")
 
     def __init__(self, plan: Plan, call: CallFacts) -> None:
         self._plan = plan
         self._call = call
         self.upstream = call.dialect
         self.is_same = True
-        self.strips_usage = self._asks_usage() and not call.include_usage
+        self._asks_usage = call.stream and call.dialect in _WITH_USAGE and _takes_options(plan.provider, call.body)
+        self.strips_usage = self._asks_usage and not call.include_usage
 
     def __repr__(self) -> str:
         return f"<SamePathway {self.upstream.value} {self._plan.host}>"
-
-    def _asks_usage(self) -> bool:
-        return self._call.stream and self.upstream in _WITH_USAGE and self._plan.provider.takes_stream_options
 
     def request(self) -> Outgoing:
         plan, call = self._plan, self._call
@@ -76,7 +74,7 @@ class SamePathway:
             defaults=None if call.counts_tokens else plan.defaults,
             renames=_RENAMES if provider.max_tokens_only and call.dialect is Dialect.CHAT else None,
             drops=drops,
-            includes_usage=self._asks_usage(),
+            includes_usage=self._asks_usage,
         )
         return plan.outgoing(call, body)
 
@@ -143,6 +141,11 @@ def pathway(caller: Dialect, deployment: Deployment, call: CallFacts) -> Pathway
     if call.counts_tokens:
         raise BadRequest(f"{call.model!r} is served by {deployment.provider}, which cannot count tokens")
     return TranslatedPathway(plan, call, TRANSLATIONS[caller, upstream])
+
+
+def _takes_options(provider: Provider, body: bytes) -> bool:
+    """Azure refuses stream_options beside data_sources (https://github.com/openai/openai-python/issues/2296)."""
+    return provider.takes_stream_options and not (provider.auth is Auth.AZURE and b'"data_sources"' in body)
 
 
 def _drops(deployment: Deployment, call: CallFacts) -> bool:

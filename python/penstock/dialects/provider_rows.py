@@ -185,7 +185,6 @@ ROWS: tuple[Provider, ...] = (
         "https://api.together.xyz/v1",
         "TOGETHER_API_KEY TOGETHER_AI_API_KEY TOGETHERAI_API_KEY TOGETHER_AI_TOKEN",
         "TOGETHER_AI_API_BASE",
-        aliases=("together",),
         paths=_CHAT_TEXT_EMBED,
         max_tokens_only=True,
         takes_top_k=True,

@@ -37,6 +37,7 @@ class MessagesToChat:
         "_is_stopped",
         "_stop_reason",
         "_thoughts",
+        "_thoughts_n",
         "_tools",
         "_usage",
     )
@@ -49,6 +50,7 @@ class MessagesToChat:
         self._is_stopped = self._is_failed = False
         self._tools: dict[int, _Tool] = {}  # by index of their block
         self._thoughts: dict[int, Members] = {}
+        self._thoughts_n = 0
         # What of a chunk is before and after the delta, written once.
         self._after = b"}]" + (b',"usage":null' if call.include_usage else b"") + b"}\n\n"
         self._head = self._head_of("", call.model)
@@ -159,7 +161,9 @@ class MessagesToChat:
     def _stop(self, index: int, out: list[bytes]) -> None:
         thought = self._thoughts.pop(index, None)
         if thought is not None:
-            out.append(self._chunk({"thinking_blocks": [thought]}))
+            # OpenAI's SDK adds up lists by the index of their entries.
+            out.append(self._chunk({"thinking_blocks": [{"index": self._thoughts_n, **thought}]}))
+            self._thoughts_n += 1
         tool = self._tools.get(index)
         if tool is not None and not tool.has_spoken:  # an input that was there from the start, or none at all
             tool.has_spoken = True

@@ -156,7 +156,9 @@ class ChatToMessages:
             return
         if thought.get("type") == "redacted_thinking":
             self._close(out)
-            out.append(_block_start(self._blocks_n, thought))
+            out.append(
+                _block_start(self._blocks_n, {"type": "redacted_thinking", "data": text_of(thought.get("data"))})
+            )
             out.append(_block_stop(self._blocks_n))
             self._blocks_n += 1
         elif self._open == "thinking" and text_of(thought.get("signature")):

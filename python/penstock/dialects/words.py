@@ -30,7 +30,7 @@ _STOP = {
 _BUDGET = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 _EFFORT = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 EFFORTS = frozenset({"none", *_BUDGET})
-_CLAUDE = re.compile(r"claude-[a-z]+-(\d+)(?:[-.](\d{1,2}))?(?![\d])")
+_CLAUDE = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2}))?(?!\d)")
 _REASONS = re.compile(r"(?:^|/)(?:o[1-9]|gpt-[5-9]|gpt-oss|codex-|gemini-(?:2\.5|[3-9])|grok-(?:3-mini|[4-9]))")
 
 
@@ -91,12 +91,23 @@ def _count(usage: Members, name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+def _version(model: str) -> tuple[int, int]:
+    """Claude's; (0, 0) for others and for names without one."""
+    found = _CLAUDE.search(model)
+    return (int(found[1]), int(found[2] or 0)) if found is not None and len(found[1]) < 3 else (0, 0)
+
+
 def thinks_adaptively(model: str) -> bool:
     """Claude from 4.6 on is told an effort instead of a budget."""
-    found = _CLAUDE.search(model)
-    if found is None:
-        return "claude-mythos" in model
-    return (int(found[1]), int(found[2] or 0)) >= (4, 6) and int(found[1]) < 1000
+    return _version(model) >= (4, 6) or "claude-mythos" in model
+
+
+def most_tokens(model: str) -> int:
+    """The max_tokens of a caller who says none: as much as every Claude of that age can write at least."""
+    version = _version(model)
+    if version >= (3, 7) or "claude-mythos" in model:
+        return 32000
+    return 8192 if version >= (3, 5) else 4096
 
 
 def thinking_of(effort: str, model: str) -> Members:
@@ -104,14 +115,14 @@ def thinking_of(effort: str, model: str) -> Members:
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
     if thinks_adaptively(model):
-        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": _EFFORT[effort]}}
+        return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": _EFFORT[effort]}}
     return {"thinking": {"type": "enabled", "budget_tokens": _BUDGET[effort]}}
 
 
 def effort_of(thinking: object, output_config: object) -> str | None:
     """Anthropic's thinking as reasoning_effort; None when it does not say."""
-    if isinstance(output_config, dict) and output_config.get("effort") in _EFFORT:
-        effort: str = output_config["effort"]
+    effort = output_config.get("effort") if isinstance(output_config, dict) else None
+    if isinstance(effort, str) and effort in _EFFORT:
         return "xhigh" if effort == "max" else effort
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return None

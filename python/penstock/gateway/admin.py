@@ -19,6 +19,8 @@ from penstock.dialects.failures import error_body
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.checkup import checkup
 from penstock.gateway.clock import now_s
+from penstock.gateway.condition import condition
+from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import Inbound
 from penstock.journal.record import new_id
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from penstock.journal.sinks.prometheus import Prometheus, State
 
 PLAIN = ("content-type", "application/json")
+PATH_CHARS = 256  # of an unknown path in an error
 CREATED_S = 1677610602  # what LiteLLM answers as the birth of every model
 STATES: dict[str, State] = {"closed": 0, "half-open": 1, "open": 2}
 Handler = Callable[[Inbound], Awaitable[None]]
@@ -63,8 +66,7 @@ class Admin:
             elif bare.startswith("/models/") and inbound.method == "GET":
                 await self._model(inbound, bare[len("/models/") :])
             else:
-                text = f"{inbound.method} {inbound.path} is not served here"
-                await _refuse(inbound, Failure(fault=Fault.NOT_FOUND, status=404, message=text))
+                await _not_served(inbound)
         except Unauthorized as err:
             await _refuse(inbound, Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
 
@@ -120,19 +122,12 @@ class Admin:
     async def _ready(self, inbound: Inbound) -> None:
         gateway = self._gateway
         setup = gateway.setup
-        stats = setup.transport.stats()
-        down = sorted(setup.health.cooling(now_s()))
         body = {
             "status": "draining" if gateway.is_draining else "healthy",
             "version": penstock.__version__,
-            "in_flight": gateway.running_n,
+            "in_flight": gateway.running_n - 1,  # without this one
             "deployments": len(setup.config.deployments),
-            "cooling_down": down,
-            "http2": setup.config.upstream.http2,
-            "transport": {
-                name: stats[name] for name in ("running", "connections", "waiting", "opened", "reused", "replayed")
-            },
-            "journal": [msgspec.to_builtins(each) for each in setup.journal.stats()],
+            **condition(setup),
         }
         await _json(inbound, 503 if gateway.is_draining else 200, body)
 
@@ -193,7 +188,24 @@ async def _json(inbound: Inbound, status: int, value: object) -> None:
     await inbound.respond(status, [PLAIN], msgspec.json.encode(value))
 
 
-async def _refuse(inbound: Inbound, failure: Failure) -> None:
-    dialect = Dialect.MESSAGES if inbound.header("anthropic-version") is not None else Dialect.CHAT
+async def _not_served(inbound: Inbound) -> None:
+    """404; 405 where a POST would have been a call to a model."""
+    status, text = 404, f"{inbound.method} {inbound.path[:PATH_CHARS]} is not served here"
+    headers = [PLAIN]
+    endpoint = endpoint_of(inbound.path)
+    if endpoint is not None:
+        status, text = 405, f"{inbound.method} is not allowed here: it is POST {endpoint.name}"
+        headers.append(("allow", "POST"))
+    dialect = endpoint.dialect if endpoint is not None else _dialect_of(inbound)
+    failure = Failure(fault=Fault.BAD_REQUEST, status=status, message=text)
     status, body = error_body(dialect, failure, request_id=new_id())
+    await inbound.respond(status, headers, body)
+
+
+async def _refuse(inbound: Inbound, failure: Failure) -> None:
+    status, body = error_body(_dialect_of(inbound), failure, request_id=new_id())
     await inbound.respond(status, [PLAIN], body)
+
+
+def _dialect_of(inbound: Inbound) -> Dialect:
+    return Dialect.MESSAGES if inbound.header("anthropic-version") is not None else Dialect.CHAT

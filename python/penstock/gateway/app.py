@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from penstock.gateway.admin import PLAIN, Admin
 from penstock.gateway.asgi import ASGIInbound, Message, Receive, SendMessage
 from penstock.gateway.call import Call
+from penstock.gateway.cors import crossed
 from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import CallerGone, Inbound
 from penstock.gateway.passthrough import declared, serve_pass_through
 from penstock.gateway.reloading import Reloading
 from penstock.gateway.rsgi import RSGIInbound
 from penstock.gateway.setup import Setup, setup_of
+from penstock.gateway.workers import is_marked_draining, mark_draining
 
 if TYPE_CHECKING:
     from penstock.config.models import Config
@@ -34,14 +37,23 @@ class Gateway:
     """`Gateway(config)`; then `granian --interface rsgi`, `uvicorn`, or `penstock serve` run it.
 
     config_path  the file to watch for changes; None = a configuration that stays
+    on_worn      called once after so many requests
     """
 
-    def __init__(self, config: Config, *, config_path: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        config_path: str | None = None,
+        on_worn: tuple[int, Callable[[], None]] | None = None,
+    ) -> None:
         self.setup: Setup = setup_of(config, None)
         self.config_path = config_path
         self.admin = Admin(self)
         self.running_n = 0
-        self.is_draining = False
+        self.left_n = 0 if on_worn is None else on_worn[0]
+        self._on_worn = None if on_worn is None else on_worn[1]
+        self._is_draining = False
         self._reloading: Reloading | None = None
 
     def __repr__(self) -> str:
@@ -64,9 +76,15 @@ class Gateway:
         finally:
             inbound.unwatch()
             self.running_n -= 1
+            if self._on_worn is not None:
+                self.left_n -= 1
+                if self.left_n == 0:
+                    self._on_worn()
 
     async def _dispatch(self, inbound: Inbound) -> None:
         setup = self.setup
+        if setup.config.general.cors_origins and await crossed(inbound, setup.config.general.cors_origins):
+            return
         if inbound.method == "POST":
             endpoint = endpoint_of(inbound.path)
             if endpoint is not None:
@@ -91,8 +109,14 @@ class Gateway:
         self.setup = setup_of(config, self.setup)
 
     def drain(self) -> None:
-        """Say that no more requests are wanted (readiness 503); those that come are still answered."""
-        self.is_draining = True
+        """Say that no more requests are wanted (readiness 503), for all workers; those that come are still answered."""
+        self._is_draining = True
+        mark_draining()
+
+    @property
+    def is_draining(self) -> bool:
+        """Was this worker, or one beside it, told to drain?"""
+        return self._is_draining or is_marked_draining()
 
     async def stop(self) -> None:
         """Write the journal's rest. Running streams are the server's to wait for."""

@@ -19,7 +19,21 @@ SendMessage = Callable[[Message], Awaitable[None]]
 class ASGIInbound:
     """One `http` scope."""
 
-    __slots__ = ("_fields", "_receive", "_scope", "_send", "_task", "_watcher", "is_gone", "method", "path", "query")
+    __slots__ = (
+        "_fields",
+        "_receive",
+        "_scope",
+        "_send",
+        "_task",
+        "_watcher",
+        "extra",
+        "is_gone",
+        "method",
+        "path",
+        "query",
+    )
+
+    closed: tuple[type[Exception], ...] = (OSError,)  # as the specification asks of servers since 2.4
 
     def __init__(self, scope: Message, receive: Receive, send: SendMessage) -> None:
         self._scope = scope
@@ -32,6 +46,7 @@ class ASGIInbound:
         self.path: str = scope["path"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.is_gone = False
+        self.extra: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
         return f"<ASGIInbound {self.method} {self.path}{', caller gone' if self.is_gone else ''}>"
@@ -83,18 +98,16 @@ class ASGIInbound:
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.unwatch()
-        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers, len(body))})
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": _raw(headers + self.extra, len(body))}
+        )
         await self._send({"type": "http.response.body", "body": body})
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers, None)})
+        await self._send({"type": "http.response.start", "status": status, "headers": _raw(headers + self.extra, None)})
 
         async def send(data: bytes) -> None:
-            try:
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            except OSError as err:  # as the specification asks of servers since 2.4
-                self.is_gone = True
-                raise CallerGone(str(err)) from None
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
         return send
 

@@ -58,7 +58,6 @@ def served_by(call: Call, trial: Try) -> None:
     record.deployment = deployment.id
     record.provider = deployment.provider
     record.api_host = call.setup.place(deployment).api_host
-    record.status = 200
 
 
 def account(call: Call, trial: Try, usage: Usage | None) -> None:

@@ -7,12 +7,13 @@ to the journal and every attempt is given back to the health state. Thread: the 
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
-from penstock.dialects.failures import error_body
+from penstock.dialects.failures import error_body, error_event
 from penstock.gateway.answer import forwarded
 from penstock.gateway.attempt import refusal_of
 from penstock.gateway.auth import Unauthorized, may_use
@@ -20,12 +21,15 @@ from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
 from penstock.gateway.facts import read_facts
 from penstock.gateway.hooking import Hooked, failure_of_hook
-from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound, Send
 from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
+from penstock.routing.group import Group
 from penstock.routing.journey import Journey
+
+log = logging.getLogger("penstock.gateway")
 
 if TYPE_CHECKING:
     from penstock.config.models import Key
@@ -42,6 +46,8 @@ class Call:
     __slots__ = (
         "endpoint",
         "facts",
+        "failure",
+        "group",
         "has_journey",
         "hooked",
         "inbound",
@@ -54,14 +60,20 @@ class Call:
     )
 
     facts: CallFacts
-    journey: Journey  # with has_journey
+    failure: Failure | None  # what the caller was told; None = an answer
+    group: Group  # this and journey with has_journey
+    journey: Journey
     key: Key
+    journey_kind: ClassVar[type[Journey]] = Journey
+    models_at: ClassVar[str] = "GET /v1/models"
+    sends_errors: ClassVar[bool] = True  # a stream that breaks off ends with an event that says so
 
     def __init__(self, setup: Setup, inbound: Inbound, endpoint: Endpoint) -> None:
         self.setup = setup
         self.inbound = inbound
         self.endpoint = endpoint
         self.roll = random
+        self.failure = None
         self.has_journey = False
         self.hooked: Hooked | None = None
         self.started_s = now_s()
@@ -77,6 +89,8 @@ class Call:
             await self._answer()
         except CallerGone:
             record.outcome = "cancelled"
+        except Exception as err:
+            await self._stumble(err)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             if not self.inbound.is_gone:
@@ -106,9 +120,20 @@ class Call:
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
+    async def _stumble(self, err: Exception) -> None:
+        """A fault of the gateway itself: the log gets all of it, the caller its id."""
+        log.exception("call %s failed inside of the gateway", self.record.id, exc_info=err)
+        message = f"an error of the gateway itself; its log has the details under {self.record.id}"
+        failure = Failure(fault=Fault.SERVER, status=500, message=message)
+        if self.record.status:  # the head has gone out: the server cuts the connection, which is no clean end
+            self.failure = failure
+            self.record.outcome, self.record.error = "cut", error_of(failure)
+            raise err
+        await self.refuse(failure)
+
     async def _read(self) -> None:
         setup, inbound, record = self.setup, self.inbound, self.record
-        self.key = setup.auth.check(inbound)
+        self.key = self.check_key()
         record.key_name = self.key.name
         general = setup.config.general
         body = await inbound.body(general.max_request_bytes)
@@ -118,7 +143,13 @@ class Call:
             with_x=general.forward_client_headers,
             with_organization=general.forward_openai_org_id,
         )
-        read = read_facts(self.endpoint, body, headers, drop_params=general.drop_params)
+        read = read_facts(
+            self.endpoint,
+            body,
+            headers,
+            drop_params=general.drop_params,
+            include_usage=general.always_include_stream_usage,
+        )
         self.facts = read.facts
         record.received_bytes = len(body)
         record.model_asked = read.facts.model
@@ -132,16 +163,21 @@ class Call:
         if setup.config.journal.keep_text:
             record.request_text = body.decode("utf-8", "replace")
 
+    def check_key(self) -> Key:
+        """Who is calling. Raises Unauthorized."""
+        return self.setup.auth.check(self.inbound)
+
     def _route(self) -> None:
         """The journey; BadRequest (404, 403) when there is none for this model."""
         model, record = self.facts.model, self.record
         group = self.setup.routes.group(model)
         if group is None:
             raise BadRequest(
-                f"the model {model!r} does not exist here; GET /v1/models lists them", param="model", status=404
+                f"the model {model!r} does not exist here; {self.models_at} lists them", param="model", status=404
             )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
+        self.group = group
         retries = self.inbound.header("x-stainless-retry-count")
         self.journey = self.setup.routes.journey(
             group,
@@ -149,7 +185,8 @@ class Call:
             stream=self.facts.stream,
             now_s=now_s(),
             tags=record.tags,
-            sdk_retries_n=min(int(retries), 100) if retries and retries.isdecimal() else 0,
+            sdk_retries_n=int(retries) if retries and len(retries) < 3 and retries.isdecimal() else 0,
+            kind=self.journey_kind,
         )
         self.has_journey = True
 
@@ -164,6 +201,7 @@ class Call:
     async def refuse(self, failure: Failure) -> None:
         """The answer to a call that failed as a whole, in the caller's dialect."""
         record = self.record
+        self.failure = failure
         status, body = error_body(self.endpoint.dialect, failure, request_id=record.id)
         record.outcome = "refused" if not record.attempts else "failed"
         record.status = status
@@ -174,6 +212,14 @@ class Call:
         headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))
         record.sent_bytes = len(body)
         await self.inbound.respond(status, headers, body)
+
+    async def break_off(self, failure: Failure, give: Send) -> None:
+        """The end of a stream that failed after it had begun: a typed event of the caller's dialect."""
+        self.failure = failure
+        self.record.outcome = "cut"
+        self.record.error = error_of(failure, secrets=self.secrets())
+        if self.sends_errors:
+            await give(error_event(self.endpoint.dialect, failure, request_id=self.record.id))
 
 
 def _uncancel() -> None:

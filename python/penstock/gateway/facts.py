@@ -10,6 +10,8 @@ import re
 import msgspec
 
 from penstock.dialects.call import BadRequest, CallFacts
+from penstock.dialects.dialect import Dialect
+from penstock.gateway.clock import wall_s
 from penstock.gateway.endpoints import Endpoint
 
 
@@ -32,11 +34,18 @@ class Read(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Body)
+MODEL_CHARS = 512  # models and users are kept in the journal and told in errors: bounded
+USER_CHARS = 512
 _WHERE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 
 
 def read_facts(
-    endpoint: Endpoint, body: bytes, headers: tuple[tuple[str, str], ...], *, drop_params: bool = False
+    endpoint: Endpoint,
+    body: bytes,
+    headers: tuple[tuple[str, str], ...],
+    *,
+    drop_params: bool = False,
+    include_usage: bool = False,
 ) -> Read:
     """BadRequest for what is not a JSON object with a model, naming the field as the caller wrote it."""
     if not body:
@@ -54,19 +63,22 @@ def read_facts(
     model = endpoint.model or read.model
     if not model:
         raise BadRequest("you must provide a model", param="model")
+    if len(model) > MODEL_CHARS:
+        raise BadRequest(f"no model has a name of {len(model)} characters", param="model")
     options = read.stream_options
     return Read(
         CallFacts(
             dialect=endpoint.dialect,
             body=body,
             model=model,
-            stream=bool(read.stream) and not endpoint.counts_tokens,
-            include_usage=options is not None and bool(options.include_usage),
+            stream=bool(read.stream) and endpoint.dialect is not Dialect.EMBEDDINGS and not endpoint.counts_tokens,
+            include_usage=include_usage or (options is not None and bool(options.include_usage)),
             headers=headers,
             counts_tokens=endpoint.counts_tokens,
             drop_params=drop_params,
+            now_s=int(wall_s()),
         ),
-        read.user,
+        read.user[:USER_CHARS] if read.user else read.user,
     )
 
 

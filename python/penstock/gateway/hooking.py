@@ -53,7 +53,9 @@ class Hooked:
         after = await chain.pre_call(before)
         if after.body is not facts.body:
             endpoint = Endpoint(call.endpoint.dialect, call.endpoint.name, None, call.endpoint.counts_tokens)
-            call.facts = read_facts(endpoint, after.body, facts.headers, drop_params=facts.drop_params).facts
+            call.facts = read_facts(
+                endpoint, after.body, facts.headers, drop_params=facts.drop_params, include_usage=facts.include_usage
+            ).facts
         return cls(chain, after)
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:

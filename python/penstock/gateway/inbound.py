@@ -33,6 +33,8 @@ class Inbound(Protocol):
     path: str
     query: str
     is_gone: bool
+    closed: tuple[type[Exception], ...]  # what send raises once the caller has gone
+    extra: list[tuple[str, str]]  # header fields that every answer gets
 
     def header(self, name: str) -> str | None:
         """The value of a field, its name in lower case; the first one when there are several."""
@@ -53,7 +55,7 @@ class Inbound(Protocol):
         """A whole answer."""
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        """The head of a streamed answer; the result sends pieces of its body."""
+        """The head of a streamed answer; the result sends pieces of its body, and raises `closed` when nobody reads."""
 
     async def end(self) -> None:
         """The end of a streamed answer."""

@@ -37,7 +37,6 @@ class Opened:
     __slots__ = (
         "chunks",
         "first",
-        "keepalive_s",
         "pathway",
         "response",
         "sent_s",
@@ -54,7 +53,6 @@ class Opened:
         self.tally = tally
         self.translator: StreamTranslator | None = pathway.stream()
         self.first = b""
-        self.keepalive_s: float | None = None
         self.sent_s = sent_s
         self.ttft_s: float | None = None
         self.upstream_bytes = 0
@@ -115,7 +113,8 @@ async def open_stream(
         await response.wait_head()
         if response.status != 200:
             return await _refusal(response, pathway)
-        tally = Tally(pathway.upstream.value, strip_usage=pathway.strips_usage, keep_text=keep_text)
+        dialect, strips = pathway.upstream.value, pathway.strips_usage
+        tally = Tally(dialect, strip_usage=strips, keep_text=keep_text, is_strict=True)
         opened = Opened(response, pathway, tally, sent_s)
         failure = await _read_begin(opened, settings)
     except PenstockError as err:
@@ -146,12 +145,11 @@ async def _read_begin(opened: Opened, settings: RouterSettings) -> Failure | Non
     async for chunk in opened.chunks:
         out = opened.take(chunk)
         seen = tally.seen
-        if seen & (ERROR | MALFORMED) and not seen & BEGUN:
-            if seen & ERROR:
+        if seen & ERROR and not seen & BEGUN:
+            if not seen & MALFORMED:
                 return classify_event(opened.pathway.upstream, tally.error or b"")
-            return Failure(
-                fault=Fault.SERVER, status=200, message="the provider's stream begins with a malformed event"
-            )
+            message = "the provider's stream begins with a malformed event"
+            return Failure(fault=Fault.SERVER, status=200, message=message)
         if out:
             held.append(out)
             held_bytes += len(out)

@@ -15,7 +15,8 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import classify_event
 from penstock.errors import PenstockError
 from penstock.gateway.clock import now_s
-from penstock.gateway.inbound import Send
+from penstock.gateway.inbound import CallerGone, Send
+from penstock.gateway.keepalive import interval_s, keep_alive
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import Rejoin
 from penstock.gateway.upstream import failure_of
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from penstock.gateway.call import Call
 
 DONE_EVENT = b"data: [DONE]\n\n"
-COMMENT = b": keep-alive\n\n"
+TURN_BYTES = 64 * 1024  # of one stream, before others get their turn: a provider's burst stops nobody else
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
-STOPS = DONE | ERROR | MALFORMED
+STOPS = DONE | ERROR
 
 
 class Relay:
@@ -40,11 +41,12 @@ class Relay:
     is_text_only      nothing but text was sent: no reasoning, no tool calls
     """
 
-    __slots__ = ("_call", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
+    __slots__ = ("_call", "_closed", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
         self._send = send
+        self._closed = call.inbound.closed
         self._split = Events() if call.hooked is not None and call.hooked.chain.event else None
         self.gaps = Gaps()
         self.sent_bytes = 0
@@ -58,9 +60,11 @@ class Relay:
     async def run(self, opened: Opened, rejoin: Rejoin | None = None) -> Failure | None:
         """Send all of it; None when it was complete. What it raises (CallerGone, Diverged) resets the stream."""
         try:
-            pinger = self._pinger(opened)
+            every_s = interval_s(self._call)
+            pinger = asyncio.ensure_future(keep_alive(self, every_s)) if every_s else None
             try:
-                failure = await self._pump(opened, rejoin)
+                # In a task of its own: a piece then wakes this one coroutine, not the dozen that lead here.
+                failure = await asyncio.ensure_future(self._pump(opened, rejoin))
             finally:
                 if pinger is not None:
                     pinger.cancel()
@@ -79,6 +83,15 @@ class Relay:
             self.text = tally.text() if rejoin is None or len(tally.text()) > len(self.text) else self.text
             self.is_text_only = not (tally.reasoning() or tally.tool_calls())
 
+    async def comment(self, data: bytes) -> None:
+        """Send what is no event."""
+        self.sent_bytes += len(data)
+        self.last_s = now_s()
+        try:
+            await self._send(data)
+        except self._closed as err:
+            raise self._gone(err) from None
+
     async def give(self, data: bytes) -> None:
         """Send these bytes."""
         if self._split is not None:
@@ -86,7 +99,10 @@ class Relay:
         self.sent_bytes += len(data)
         self.last_s = now_s()
         if data:
-            await self._send(data)
+            try:
+                await self._send(data)
+            except self._closed as err:
+                raise self._gone(err) from None
 
     async def _pump(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         if opened.first:
@@ -97,6 +113,7 @@ class Relay:
         if rejoin is not None or self._split is not None:
             return await self._pump_slowly(opened, rejoin)
         take, send, add_gap, last_s = opened.take, self._send, self.gaps.add, self.last_s
+        due_bytes = opened.upstream_bytes + TURN_BYTES
         try:
             async for chunk in opened.chunks:
                 out = take(chunk)
@@ -108,14 +125,24 @@ class Relay:
                     await send(out)
                 if tally.seen & STOPS:
                     break
+                if opened.upstream_bytes > due_bytes:
+                    due_bytes = opened.upstream_bytes + TURN_BYTES
+                    await asyncio.sleep(0)
         except PenstockError as err:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:
             return Failure(fault=Fault.IN_STREAM, message=str(err))
+        except self._closed as err:
+            raise self._gone(err) from None
         return None
+
+    def _gone(self, err: Exception) -> CallerGone:
+        self._call.inbound.is_gone = True
+        return CallerGone(str(err))
 
     async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         """With a look into each event."""
+        due_bytes = opened.upstream_bytes + TURN_BYTES
         try:
             async for chunk in opened.chunks:
                 out = opened.take(chunk)
@@ -124,6 +151,9 @@ class Relay:
                     await self.give(out if rejoin is None else rejoin.feed(out))
                 if opened.tally.seen & STOPS:
                     break
+                if opened.upstream_bytes > due_bytes:
+                    due_bytes = opened.upstream_bytes + TURN_BYTES
+                    await asyncio.sleep(0)
         except PenstockError as err:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:
@@ -135,12 +165,12 @@ class Relay:
         tally = opened.tally
         if tally.is_complete:
             return None
+        if tally.seen & MALFORMED and tally.seen & ERROR:
+            return Failure(
+                fault=Fault.IN_STREAM, message=f"event {tally.events_n} of the provider's stream is malformed"
+            )
         if tally.seen & ERROR:
             return classify_event(opened.pathway.upstream, tally.error or b"")
-        if tally.seen & MALFORMED:
-            return Failure(
-                fault=Fault.IN_STREAM, message=f"the provider sent a malformed event (number {tally.events_n})"
-            )
         return Failure(
             fault=Fault.CUT,
             message=f"the provider's stream was cut after {opened.upstream_bytes} bytes and {tally.events_n} events: "
@@ -165,20 +195,6 @@ class Relay:
         assert self._split is not None
         out = [await hooked.chain.on_stream_event(hooked.call, event.raw) for event in self._split.feed(data)]
         return b"".join(out)
-
-    def _pinger(self, opened: Opened) -> asyncio.Task[None] | None:
-        every_s = opened.keepalive_s or self._call.setup.config.general.sse_keepalive_s
-        return None if not every_s else asyncio.ensure_future(self._ping(every_s))
-
-    async def _ping(self, every_s: float) -> None:
-        """A comment whenever nothing was sent for so long. Whole events only are sent, so it is never inside of one."""
-        while True:
-            quiet_s = now_s() - self.last_s
-            if quiet_s >= every_s:
-                self.last_s = now_s()
-                await self._send(COMMENT)
-            else:
-                await asyncio.sleep(every_s - quiet_s)
 
 
 _lingering: set[asyncio.Task[None]] = set()

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.config.complaint import Complaint
 from penstock.config.models import Config
 from penstock.config.watch import Watcher
-from penstock.errors import PenstockError
-from penstock.journal.price import BadPrices
-from penstock.journal.reference import BadReference
-from penstock.journal.sinks import MissingExtra
+from penstock.gateway.setup import UNUSABLE
 
 if TYPE_CHECKING:
     from penstock.gateway.app import Gateway
@@ -45,7 +42,7 @@ class Reloading:
             log.warning("configuration: %s", each)
         try:
             self._gateway.replace(config)
-        except (PenstockError, BadReference, MissingExtra, BadPrices, OSError) as err:
+        except UNUSABLE as err:
             log.error("the new configuration cannot be used, the old one stays: %s", err)
         else:
             log.info("the new configuration is in use: %d deployments", len(config.deployments))

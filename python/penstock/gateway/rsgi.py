@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its stub forgets it
+
 from penstock.gateway.inbound import BodyTooLarge, CallerGone, Send
 
 
 class RSGIInbound:
     """One HTTP request of Granian."""
 
-    __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "is_gone", "method", "path", "query")
+    __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "extra", "is_gone", "method", "path", "query")
+
+    closed: tuple[type[Exception], ...] = (ProtocolClosed,)
 
     def __init__(self, scope: Any, protocol: Any) -> None:
         self._scope = scope
@@ -25,6 +29,7 @@ class RSGIInbound:
         self.path: str = scope.path
         self.query: str = scope.query_string
         self.is_gone = False
+        self.extra: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
         return f"<RSGIInbound {self.method} {self.path}{', caller gone' if self.is_gone else ''}>"
@@ -42,7 +47,12 @@ class RSGIInbound:
         if length is not None and length.isdecimal():  # the server holds the peer to it
             if int(length) > limit_bytes:
                 raise BodyTooLarge(limit_bytes)
-            whole: bytes = await self._protocol()
+            try:
+                whole: bytes = await self._protocol()
+            except ProtocolClosed:
+                self.is_gone = True
+                self._protocol.response_empty(400, [])  # for one that has closed only its sending half
+                raise CallerGone("the caller hung up while sending its request") from None
             return whole
         pieces: list[bytes] = []
         got_bytes = 0
@@ -73,18 +83,10 @@ class RSGIInbound:
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.unwatch()
-        self._protocol.response_bytes(status, headers, body)
+        self._protocol.response_bytes(status, headers + self.extra, body)
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> Send:
-        send_bytes = self._protocol.response_stream(status, headers).send_bytes
-
-        async def send(data: bytes) -> None:
-            try:
-                await send_bytes(data)
-            except RuntimeError as err:  # granian.rsgi.ProtocolClosed
-                self.is_gone = True
-                raise CallerGone(str(err)) from None
-
+        send: Send = self._protocol.response_stream(status, headers + self.extra).send_bytes
         return send
 
     async def end(self) -> None:

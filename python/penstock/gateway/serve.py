@@ -11,7 +11,9 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from random import randrange
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("penstock.gateway")
 CONFIG_VARIABLE = "PENSTOCK_CONFIG"
+KEEPALIVE_S = "75"  # above the 60 s after which load balancers give an idle connection up
+LEVELS = ("debug", "info", "warning", "error", "critical")
 CONNECTIONS = 16384  # of one worker at a time; more wait in the backlog
+WORN_VARIABLE = "PENSTOCK_MAX_REQUESTS"
 IGNORED = ("run_gunicorn", "run_hypercorn", "detailed_debug", "use_queue", "telemetry")
 
 
@@ -41,10 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--granian_threads", type=int, default=1, help="threads of the server in each process")
     add("--ssl_certfile_path", type=Path, metavar="FILE", default=None)
     add("--ssl_keyfile_path", type=Path, metavar="FILE", default=None)
+    keepalive_s = float(env.get("KEEPALIVE_TIMEOUT", KEEPALIVE_S))
     add(
-        "--keepalive_timeout", type=float, metavar="S", default=None, help="seconds an idle caller's connection is kept"
+        "--keepalive_timeout", type=float, metavar="S", default=keepalive_s, help="an idle connection is closed after S"
     )
-    add("--log_level", default=env.get("LITELLM_LOG", "info").lower(), choices=("debug", "info", "warning", "error"))
+    restart_n = int(env.get("MAX_REQUESTS_BEFORE_RESTART", "0"))
+    add(
+        "--max_requests_before_restart",
+        type=int,
+        metavar="N",
+        default=restart_n,
+        help="then a worker is replaced; 0 = never",
+    )
+    add("--log_level", default=env.get("LITELLM_LOG", "info").lower(), choices=LEVELS)
     add("--access_log", action="store_true", help="a line for each request")
     add("--run_granian", action="store_true", help="accepted; it is what runs anyway")
     for name in IGNORED:
@@ -73,6 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
     from penstock.config.load import load
     from penstock.config.report import report
     from penstock.gateway.granian_server import serve
+    from penstock.gateway.setup import UNUSABLE, setup_of
 
     if options.config is not None:
         loaded = load(options.config)
@@ -80,13 +95,20 @@ def _serve(options: argparse.Namespace) -> int:
             print(report(loaded), file=sys.stderr)
         if loaded.config is None:
             return 2
+        config = loaded.config
         os.environ[CONFIG_VARIABLE] = os.path.abspath(options.config)
     else:
         os.environ.pop(CONFIG_VARIABLE, None)
         os.environ["PENSTOCK_MODEL"] = options.model
         os.environ["PENSTOCK_API_BASE"] = options.api_base or ""
-        single_model()
-    serve(options, connections=CONNECTIONS)
+        config = single_model()
+    try:
+        setup_of(config, None)
+    except UNUSABLE as err:
+        print(f"penstock serve: {err}", file=sys.stderr)
+        return 2
+    os.environ[WORN_VARIABLE] = str(options.max_requests_before_restart)
+    serve(options, connections=CONNECTIONS, drain_s=config.general.drain_s)
     return 0
 
 
@@ -114,9 +136,19 @@ def worker() -> Gateway:
 
     path = os.environ.get(CONFIG_VARIABLE)
     if path is None:
-        return Gateway(single_model())
+        return Gateway(single_model(), on_worn=worn_out())
     loaded = load(path)
     if loaded.config is None:  # it has become bad since the main process read it
         print(report(loaded), file=sys.stderr)
         raise SystemExit(2)
-    return Gateway(loaded.config, config_path=path)
+    return Gateway(loaded.config, config_path=path, on_worn=worn_out())
+
+
+def worn_out() -> tuple[int, Callable[[], None]] | None:
+    """After how many requests a worker asks to be replaced, and how; None = never. Workers do not all ask at once."""
+    from penstock.gateway.workers import RUN_DIR, ask_replacement
+
+    limit_n = int(os.environ.get(WORN_VARIABLE) or 0)
+    if limit_n <= 0 or RUN_DIR not in os.environ:
+        return None
+    return limit_n + randrange(limit_n // 10 + 1), ask_replacement

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 
 from penstock.client import Transport
 from penstock.config.models import Config, Deployment
 from penstock.dialects.providers import address_of
+from penstock.errors import PenstockError
 from penstock.gateway.auth import Auth
 from penstock.gateway.upstream import transport_of
 from penstock.hooks import Chain
 from penstock.journal.journal import Journal
-from penstock.journal.price import PriceTable, load
+from penstock.journal.price import BadPrices, PriceTable, load
 from penstock.journal.redact import base, host
-from penstock.journal.reference import resolve
-from penstock.journal.sinks import sinks_of
+from penstock.journal.reference import BadReference, resolve
+from penstock.journal.sinks import MissingExtra, sinks_of
 from penstock.routing.health import Health
 from penstock.routing.routes import Routes
+from penstock.routing.shared import SharedHealth
 
+# What says that a configuration cannot be used: the engine, callbacks, packages, price lists, files.
+UNUSABLE = (PenstockError, BadReference, MissingExtra, BadPrices, OSError)
 log = logging.getLogger("penstock.gateway")
 PLACES_N = 4096  # of deployments whose models are filled from patterns, callers choose: bounded
 
@@ -94,9 +100,14 @@ class Setup:
         return place
 
 
-def setup_of(config: Config, before: Setup | None) -> Setup:
-    """The Setup for a configuration, with what did not change of the one before. Raises what tells why it cannot be
-    used: ConfigError (the engine), BadReference, MissingExtra (callbacks), BadPrices, OSError (files)."""
+def setup_of(
+    config: Config, before: Setup | None, *, is_shared: bool = False, callbacks: Sequence[object] = ()
+) -> Setup:
+    """The Setup for a configuration, with what did not change of the one before. Raises one of UNUSABLE.
+
+    is_shared  by several threads
+    callbacks  objects beside those that the configuration names
+    """
     if before is not None and before.config.upstream == config.upstream:
         transport = before.transport
     else:
@@ -105,13 +116,17 @@ def setup_of(config: Config, before: Setup | None) -> Setup:
     settings = config.journal
     where = os.path.dirname(os.path.abspath(config.sources[0])) if config.sources else os.getcwd()
     objects = {name: resolve(name, where) for name in settings.callbacks if "." in name}
-    sinks = sinks_of(settings, config_dir=where, objects=objects)
+    for at, each in enumerate(callbacks):
+        objects[f"callbacks.{at}.{type(each).__name__}"] = each
+    names = tuple(dict.fromkeys((*settings.callbacks, *objects)))
+    sinks = sinks_of(replace(settings, callbacks=names), config_dir=where, objects=objects)
     if before is not None and before.config.journal.prices_path == settings.prices_path:
         prices = before.prices
     else:
         prices = load(settings.prices_path)
     journal = Journal((), settings.queue_n) if before is None else before.journal
-    health = Health(config.router) if before is None else before.health
+    health_kind = SharedHealth if is_shared else Health
+    health = health_kind(config.router) if before is None else before.health
     made = Setup(
         config, transport=transport, journal=journal, health=health, prices=prices, hooks=Chain(objects.values())
     )

@@ -7,25 +7,27 @@ same up to there.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from penstock.dialects.failure import Failure
-from penstock.dialects.failures import error_event
 from penstock.gateway.attempt import account, answer_headers, served_by
 from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
 from penstock.gateway.hooking import failure_of_hook
+from penstock.gateway.keepalive import interval_s, wait_aloud
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
 from penstock.gateway.relay import Relay
 from penstock.hooks import HookFailed, Refused
-from penstock.journal.record import error_of
+from penstock.journal.record import Attempt
 from penstock.routing.journey import Try
-from penstock.sse import usage_of
+from penstock.sse import Usage, usage_of
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
 
+BYTES_PER_TOKEN = 4  # of English text and JSON, roughly
 STREAM = (
     ("content-type", "text/event-stream; charset=utf-8"),
     ("cache-control", "no-cache"),
@@ -35,27 +37,57 @@ STREAM = (
 
 async def serve_stream(call: Call) -> None:
     """Answer it."""
-    begun = await _begun(call)
+    begun, relay = await _first(call)
     if isinstance(begun, Failure):
-        await call.refuse(begun)
+        if relay is None:
+            await call.refuse(begun)
+        else:
+            await call.break_off(begun, relay.give)
+            await call.inbound.end()
         return
     trial, opened = begun
     served_by(call, trial)
-    headers = [*STREAM, *answer_headers(call, trial, opened.response)]
     try:
-        relay = Relay(call, await call.inbound.begin(200, headers))
+        if relay is None:
+            relay = await _begin_answer(call, answer_headers(call, trial, opened.response))
     except BaseException:
         opened.close()
         raise
     call.record.ttft_ms = None if opened.ttft_s is None else (now_s() - call.started_s) * 1000
     failure = await _relay(call, begun, relay)
     if failure is not None:
-        call.record.outcome = "cut"
-        call.record.error = error_of(failure, secrets=call.secrets())
-        await relay.give(error_event(call.endpoint.dialect, failure, request_id=call.record.id))
+        await call.break_off(failure, relay.give)
     await call.inbound.end()
     if call.hooked is not None and failure is None:
         await call.hooked.streamed(relay.text, model=call.record.model_served or "", deployment=trial.deployment.id)
+
+
+async def _begin_answer(call: Call, headers: list[tuple[str, str]]) -> Relay:
+    call.record.status = 200
+    return Relay(call, await call.inbound.begin(200, [*STREAM, *headers]))
+
+
+async def _first(call: Call) -> tuple[Begun | Failure, Relay | None]:
+    """A stream that speaks, or the failure; and the relay if comments had to be sent before it."""
+    every_s = interval_s(call)
+    if every_s is None:
+        return await _begun(call), None
+    work = asyncio.ensure_future(_begun(call))
+    try:
+        ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
+        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids))
+        return await work, relay
+    except BaseException:
+        await _undo(work)
+        raise
+
+
+async def _undo(work: asyncio.Task[Begun | Failure]) -> None:
+    """Nobody waits for it any more: reset it at the provider."""
+    work.cancel()
+    (came,) = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(came, Begun):
+        came.opened.close()
 
 
 async def _begun(call: Call) -> Begun | Failure:
@@ -75,6 +107,8 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
         trial, opened = begun
         try:
             failure = await relay.run(opened, rejoin)
+            if failure is not None:
+                _attempt_at(call, trial).fault = failure.fault.value
         except Diverged as err:
             failure = Failure(fault=first.fault, message=f"{first.message}; rescue failed: {err}") if first else None
             call.journey.dropped(trial.deployment, now_s())
@@ -105,6 +139,25 @@ async def _rescued(call: Call, relay: Relay) -> Begun | None:
     return None
 
 
+def _seen(call: Call, opened: Opened, said: Usage | None) -> Usage:
+    """Tokens of a stream that did not come to its end: what the provider said so far, where it said nothing a count.
+    A delta is about a token, four bytes of text too; the larger number of the two is nearer."""
+    said = said or Usage()
+    spoken = max(opened.tally.semantic_n, opened.tally.text_bytes // BYTES_PER_TOKEN)
+    return Usage(
+        input=said.input or len(call.facts.body) // BYTES_PER_TOKEN,
+        output=max(said.output, spoken),
+        cached=said.cached,
+        cache_write=said.cache_write,
+        reasoning=said.reasoning,
+    )
+
+
+def _attempt_at(call: Call, trial: Try) -> Attempt:
+    """The newest of the record there: a hedge that lost may stand behind it."""
+    return next(each for each in reversed(call.record.attempts) if each.deployment == trial.deployment.id)
+
+
 def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     """What the stream has shown, for the record: also when it was cut or the caller left."""
     record, tally, gaps = call.record, opened.tally, relay.gaps
@@ -115,8 +168,11 @@ def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     record.finish_reason = tally.finish_reason
     record.model_served, record.answer_id = tally.model, tally.id
     record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
-    if record.attempts:
-        record.attempts[-1].ended_ms = (now_s() - call.started_s) * 1000
-    account(call, trial, usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None)
+    _attempt_at(call, trial).ended_ms = (now_s() - call.started_s) * 1000
+    usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
+    if not tally.is_complete:
+        usage = _seen(call, opened, usage)
+        record.usage_is_estimate = True
+    account(call, trial, usage)
     if call.setup.config.journal.keep_text:
         record.answer_text = relay.text

@@ -144,6 +144,6 @@ async def _deliver(call: Call, got: Got) -> None:
     headers.append(JSON)
     if record.cost_usd is not None:
         headers.append(("x-litellm-response-cost", f"{record.cost_usd:.10g}"))
-    record.outcome = "complete"
+    record.outcome, record.status = "complete", 200
     record.sent_bytes = len(body)
     await call.inbound.respond(200, headers, body)

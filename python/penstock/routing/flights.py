@@ -95,9 +95,14 @@ class Flights:
     def dropped(self, deployment: Deployment | None, now_s: float | None) -> None:
         flight = self._land(deployment)
         if flight is not None:
-            flight.attempt.ended_s = now_s
-            flight.attempt.fault = Fault.CANCELLED
+            attempt = flight.attempt
+            attempt.ended_s = now_s
+            attempt.fault = Fault.CANCELLED
             self._health.dropped(flight.state, is_probe=flight.is_probe)
+            if now_s is not None and self._running:
+                # The loser of a hedge was late. Were it forgotten, only quick first tokens would be remembered, and
+                # each hedge would make the next one come sooner.
+                flight.state.ttfts.add(max(0.0, now_s - attempt.started_s), now_s)
 
     def close(self, now_s: float | None) -> None:
         while self._running:

@@ -10,7 +10,8 @@ The circuit of a deployment:
                                    ▲                          │
                                    └──────the probe fails─────┘        half-open lets one attempt through, the probe
 
-Thread: one event loop and no other, so there are no locks; every method is done before another request's turn. A
+Thread: one event loop and no other, so there are no locks; every method is done before another request's turn (for
+several threads there is SharedHealth, in shared.py). A
 process with several workers has one Health each: workers do not see each other's failures.
 """
 
@@ -196,8 +197,8 @@ class Health:
         state.in_a_row_n += 1
         state.failures.add(1, now_s)
         if fault is Fault.SILENT:
-            state.latencies.add(took_s, now_s)  # at least so slow
-            state.ttfts.add(took_s, now_s)
+            state.latencies.add(took_s, now_s, is_whole=False)  # at least so slow
+            state.ttfts.add(took_s, now_s, is_whole=False)
         if self.settings.disable_cooldowns or self.settings.cooldown_s <= 0:
             return
         if is_probe or (opens_at_once(fault) and not is_alone) or self._is_too_much(state, fault, now_s):

@@ -23,11 +23,12 @@ from penstock.routing.choose import Member, Question
 from penstock.routing.clocks import clocks_of
 from penstock.routing.flights import Flights
 from penstock.routing.group import Group, by_order
-from penstock.routing.health import Health, is_ready
+from penstock.routing.health import Health
 from penstock.routing.hedge import hedge_after_s
-from penstock.routing.policy import CALLERS, HERD_S, NEVER_SAME, OVER, Move, decide
+from penstock.routing.policy import CALLERS, HERD_S, OVER, Move, decide
+from penstock.routing.stay import Stay
 from penstock.routing.trial import Attempt, Clocks, GiveUp, Try
-from penstock.routing.verdict import Told, may_come_back, nothing_sent, verdict
+from penstock.routing.verdict import Told, nothing_sent, verdict
 
 if TYPE_CHECKING:
     from penstock.routing.routes import Routes
@@ -41,26 +42,21 @@ class Journey:
     """See above. `attempts` is the account for the journal, oldest first; `ends_s` when the time is used up."""
 
     __slots__ = (
-        "_again_n",
         "_attempts_most_n",
-        "_banned",
         "_end",
         "_entered",
         "_flights",
-        "_group",
         "_health",
         "_is_begun",
         "_last",
-        "_members",
         "_pending",
-        "_retries_here_n",
         "_routes",
         "_sdk_retries_n",
         "_settings",
+        "_stay",
         "_tags",
         "_time_s",
         "_told",
-        "_tried",
         "attempts",
         "ends_s",
         "fallbacks_n",
@@ -69,8 +65,7 @@ class Journey:
         "retries_n",
     )
 
-    _group: Group  # where it is, with its members; set by _enter
-    _members: list[Member]
+    _stay: Stay
 
     def __init__(
         self,
@@ -113,7 +108,7 @@ class Journey:
     def __repr__(self) -> str:
         flying = f", {len(self._flights)} in flight" if self._flights else ""
         end = f", over: {self._end.failure.fault.value}" if self._end is not None else ""
-        return f"<Journey {self._group.asked}: {self.attempts}{flying}{end}>"
+        return f"<Journey {self._stay.group.asked}: {self.attempts}{flying}{end}>"
 
     # -- the next step --
 
@@ -124,7 +119,7 @@ class Journey:
         if len(self.attempts) >= self._attempts_most_n or (now_s >= self.ends_s and not self._is_begun):
             return self._give_up(now_s)
         if not self._told:
-            ready = self._ready(now_s)
+            ready = self._stay.ready(now_s)
             return self._send(ready, 0.0, now_s, roll) if ready else self._fall_back(None, now_s, roll)
         failure = self._told[-1].failure
         if self._is_begun:
@@ -133,24 +128,25 @@ class Journey:
 
     def _after(self, failure: Failure, now_s: float, roll: float) -> Try | GiveUp:
         """The step that follows a failure nobody has seen yet."""
-        ready = self._ready(now_s)
-        others = [each for each in ready if each[0].id not in self._tried]
-        left_n = self._retry_limit(failure.fault) - self._retries_here_n
+        stay = self._stay
+        ready = stay.ready(now_s)
+        others = stay.untried(ready)
+        left_n = self._retry_limit(failure.fault) - self._stay.retries_n
         decision = decide(
             failure,
             self._settings,
             retries_left_n=left_n,
-            is_named=failure.fault in self._group.retries,
+            is_named=failure.fault in self._stay.group.retries,
             has_other=bool(others),
             has_again=bool(ready),
-            again_n=self._again_n,
+            again_n=self._stay.again_n,
             room_s=self._room_s(failure.fault, now_s),
             roll=roll,
         )
         if decision.move is Move.OTHER:
             return self._retry(others, 0.0, now_s, roll)
         if decision.move is Move.AGAIN:
-            self._again_n += 1
+            self._stay.again_n += 1
             return self._retry(ready, decision.wait_s, now_s, roll)
         if decision.move is Move.GIVE_UP:
             return self._give_up(now_s)
@@ -159,14 +155,14 @@ class Journey:
         return self._fall_back(failure.fault, now_s, roll)
 
     def _retry(self, members: Sequence[Member], wait_s: float, now_s: float, roll: float) -> Try:
-        self._retries_here_n += 1
+        self._stay.retries_n += 1
         self.retries_n += 1
         return self._send(members, wait_s, now_s, roll)
 
     def _retry_limit(self, fault: Fault) -> int:
         """Retries in a group after this class: by policy, else of the deployment, else of the router; less those
         that the caller's SDK has made already."""
-        limit: int | None = self._group.retries.get(fault)
+        limit: int | None = self._stay.group.retries.get(fault)
         if limit is None and self._last is not None:
             limit = self._last.num_retries
         if limit is None:
@@ -180,42 +176,36 @@ class Journey:
 
     def _await_soonest(self, now_s: float, roll: float) -> Try | GiveUp:
         """All of the group cool down and there is nowhere else: probe the first that may be, when it may be."""
-        waits = [
-            (until_s - now_s, each)
-            for each in self._members
-            if (until_s := may_come_back(each[1])) is not None and each[0].id not in self._banned
-        ]
-        if not waits:
+        soonest = self._stay.soonest(now_s)
+        if soonest is None or soonest[0] > self._settings.retry_after_most_s:
             return self._give_up(now_s)
-        wait_s, member = min(waits, key=lambda each: each[0])
-        wait_s = max(0.0, wait_s) + HERD_S * roll
-        if wait_s > self._settings.retry_after_most_s + HERD_S or wait_s >= self.ends_s - now_s:
+        wait_s = soonest[0] + HERD_S * roll
+        if wait_s >= self.ends_s - now_s:
             return self._give_up(now_s)
-        return self._retry([member], wait_s, now_s, roll)
+        return self._retry([soonest[1]], wait_s, now_s, roll)
 
     def _fall_back(self, fault: Fault | None, now_s: float, roll: float, *, is_rescue: bool = False) -> Try | GiveUp:
         """The first group in line that has a deployment ready. `fault` None: nothing was sent here."""
-        self._pending[:0] = self._group.targets(fault)
+        self._pending[:0] = self._stay.group.targets(fault)
         while self._pending and self.fallbacks_n < self.max_fallbacks:
             group = self._routes.group(self._pending.pop(0))
             if group is None or group.key in self._entered:
                 continue
-            before = self._group, self._members
-            self._enter(group)
-            ready = self._ready(now_s)
+            before = self._stay
+            ready = self._enter(group).ready(now_s)
             if ready:
                 self.fallbacks_n += 1
                 return self._send(ready, 0.0, now_s, roll, is_rescue=is_rescue)
             self._pending[:0] = group.targets(None)
             if not self.attempts:
-                self._group, self._members = before  # what nobody could serve is said of the group that was asked for
+                self._stay = before  # what nobody could serve is said of the group that was asked for
         return self._give_up(now_s)
 
     def _has_elsewhere(self, fault: Fault | None) -> bool:
         """Is there a group left to fall back to? Whether it is healthy is not asked."""
         if self.fallbacks_n >= self.max_fallbacks:
             return False
-        for name in (*self._pending, *self._group.targets(fault)):
+        for name in (*self._pending, *self._stay.group.targets(fault)):
             group = self._routes.group(name)
             if group is not None and group.key not in self._entered:
                 return True
@@ -225,33 +215,17 @@ class Journey:
         """The caller has seen a part: replay from the start elsewhere, at once, or tell it."""
         if not self._settings.rescue or failure.fault in OVER or failure.fault is Fault.BAD_REQUEST:
             return self._give_up(now_s)
-        others = [each for each in self._ready(now_s) if each[0].id not in self._tried]
-        if others and failure.fault not in CALLERS and self._retries_here_n < self._retry_limit(failure.fault):
-            self._retries_here_n += 1
+        others = self._stay.untried(self._stay.ready(now_s))
+        if others and failure.fault not in CALLERS and self._stay.retries_n < self._retry_limit(failure.fault):
+            self._stay.retries_n += 1
             self.retries_n += 1
             return self._send(others, 0.0, now_s, roll, is_rescue=True)
         return self._fall_back(failure.fault, now_s, roll, is_rescue=True)
 
-    # -- a group and its members --
-
-    def _enter(self, group: Group) -> None:
-        self._group = group
+    def _enter(self, group: Group) -> Stay:
         self._entered.add(group.key)
-        self._members = group.members(self._health)
-        if self._settings.tag_filtering:
-            tagged = group.tagged(self._tags, match_any=self._settings.tag_match_any)
-            self._members = [each for each in self._members if each[0] in tagged]
-        self._tried: set[str] = set()
-        self._banned: set[str] = set()
-        self._retries_here_n = 0
-        self._again_n = 0
-
-    def _ready(self, now_s: float) -> list[Member]:
-        """Members that may get an attempt now."""
-        if not self._banned:
-            return [each for each in self._members if is_ready(each[0], each[1], now_s)]
-        banned = self._banned
-        return [each for each in self._members if each[0].id not in banned and is_ready(each[0], each[1], now_s)]
+        self._stay = Stay(group, self._health, self._settings, self._tags)
+        return self._stay
 
     def _send(
         self,
@@ -264,7 +238,7 @@ class Journey:
         is_hedge: bool = False,
     ) -> Try:
         """Choose one of those and put it on its way."""
-        group = self._group
+        group = self._stay.group
         ready = by_order(group, ready)
         member = ready[0]
         if len(ready) > 1:
@@ -273,7 +247,7 @@ class Journey:
         start_s = now_s + wait_s
         depth = 1 if self.fallbacks_n else 0
         self._flights.begin(member, group, start_s, wait_s, depth=depth, is_hedge=is_hedge, is_rescue=is_rescue)
-        self._tried.add(deployment.id)
+        self._stay.tried.add(deployment.id)
         # A rescue has the time of a new request: that of the first was for its beginning.
         left_s = self._time_s if self._is_begun else self.ends_s - start_s
         clocks = clocks_of(
@@ -285,7 +259,7 @@ class Journey:
         """Would this attempt, if it stays silent, leave anything to go to?"""
         if len(self.attempts) >= self._attempts_most_n:
             return False
-        if len(self._tried) < len(self._members) and self._retries_here_n < self._retry_limit(Fault.SILENT):
+        if len(self._stay.tried) < len(self._stay.members) and self._stay.retries_n < self._retry_limit(Fault.SILENT):
             return True
         return self._has_elsewhere(None)
 
@@ -303,10 +277,10 @@ class Journey:
             return
         self._last = flight.deployment
         is_begun = self.is_stream and failure.fault in BEGUN if begun is None else begun
+        is_break = is_begun and not self._is_begun  # a rescue that fails too is not what broke the answer
         self._is_begun = self._is_begun or is_begun
-        self._told.append(Told(failure, flight.depth, is_begun))
-        if failure.fault in NEVER_SAME or failure.should_retry is False:
-            self._banned.add(flight.deployment.id)
+        self._told.append(Told(failure, flight.depth, is_break))
+        self._stay.note(flight.deployment.id, failure)
 
     def succeeded(
         self, now_s: float, *, ttft_s: float | None, tokens_n: int, deployment: Deployment | None = None
@@ -327,7 +301,7 @@ class Journey:
     def _give_up(self, now_s: float) -> GiveUp:
         failure = verdict(self._told)
         if failure is None:
-            failure = nothing_sent(self._group.asked, self._members, self._tags, self.ends_s, now_s)
+            failure = nothing_sent(self._stay.group.asked, self._stay.members, self._tags, self.ends_s, now_s)
         self._end = GiveUp(failure)
         return self._end
 
@@ -349,13 +323,13 @@ class Journey:
             return None
         if len(self.attempts) >= self._attempts_most_n:
             return None
-        return hedge_after_s(self._members, self._settings, self._health, now_s)
+        return hedge_after_s(self._stay.members, self._settings, self._health, now_s)
 
     def hedge(self, now_s: float, roll: float) -> Try | None:
         """A second attempt beside the running one, at a deployment that was not tried; None when there is none."""
         if self.hedge_after_s(now_s) is None:
             return None
-        others = [each for each in self._ready(now_s) if each[0].id not in self._tried]
+        others = self._stay.untried(self._stay.ready(now_s))
         if not others:
             return None
         self._health.hedges.add(1, now_s)

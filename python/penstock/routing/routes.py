@@ -2,7 +2,8 @@
 
 In that order; of the patterns that fit the one with most characters outside of its stars. What a star matched goes
 into the star of the deployment's model. An id means that one deployment, as LiteLLM has it. Immutable but for a
-bounded memory of names that fitted a pattern. Thread: one at a time; the gateway's event loop.
+bounded memory of names that fitted a pattern. Thread: one at a time, the gateway's event loop; several under the lock
+of a SharedHealth.
 """
 
 from __future__ import annotations
@@ -84,16 +85,18 @@ class Routes:
         sdk_retries_n: int = 0,
         deadline_s: float | None = None,
         tags: Sequence[str] = (),
+        kind: type[Journey] = Journey,
     ) -> Journey:
         """One request's way. LookupError when `model` is a name that no group has.
 
         sdk_retries_n  the caller's x-stainless-retry-count: its earlier tries count against this one's budget
         deadline_s     on the clock of now_s: when the caller stops waiting; None = router_settings alone decide
+        kind           SharedJourney with a SharedHealth
         """
         group = self.group(model) if isinstance(model, str) else model
         if group is None:
             raise LookupError(f"no group for the model {model!r}")
-        return Journey(
+        return kind(
             self,
             group,
             health,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from penstock.dialects.failure import Failure, Fault
 from penstock.routing.choose import Member
-from penstock.routing.health import State, ready_after_s
+from penstock.routing.health import ready_after_s
 
 LEAST_S = 0.05
 OWNERS = frozenset({Fault.AUTHENTICATION, Fault.NOT_FOUND})
@@ -27,7 +27,7 @@ class Told(NamedTuple):
 
     failure: Failure
     depth: int
-    is_begun: bool  # the caller had seen a part
+    is_break: bool  # it broke an answer of which the caller had seen a part
 
 
 def verdict(told: Sequence[Told]) -> Failure | None:
@@ -43,7 +43,7 @@ def verdict(told: Sequence[Told]) -> Failure | None:
 
 def _rank(told: Told) -> int:
     failure = told.failure
-    if told.is_begun:
+    if told.is_break:
         return 6
     is_asked = told.depth == 0
     if failure.status is None:
@@ -51,11 +51,6 @@ def _rank(told: Told) -> int:
     if failure.fault in OWNERS:
         return 3 if is_asked else 2
     return 5 if is_asked else 4
-
-
-def may_come_back(state: State) -> float | None:
-    """When an open circuit lets a probe through; None when it is closed or one is on its way."""
-    return None if state.is_probed else state.open_until_s
 
 
 def nothing_sent(asked: str, members: Sequence[Member], tags: Sequence[str], ends_s: float, now_s: float) -> Failure:

@@ -72,7 +72,7 @@ class Samples:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[float, float]] = deque(maxlen=SAMPLES_N)  # when, how long
+        self._kept: deque[tuple[float, float, bool]] = deque(maxlen=SAMPLES_N)  # when, how long, is it whole
 
     def __repr__(self) -> str:
         return f"<Samples {len(self._kept)}>"
@@ -80,17 +80,18 @@ class Samples:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, value_s: float, now_s: float) -> None:
-        self._kept.append((now_s, value_s))
+    def add(self, value_s: float, now_s: float, *, is_whole: bool = True) -> None:
+        """`is_whole` False: it was given up after so long, and would have taken longer."""
+        self._kept.append((now_s, value_s, is_whole))
 
     def values(self, since_s: float) -> list[float]:
-        """Oldest first, without those taken before `since_s`."""
-        return [value_s for at_s, value_s in self._kept if at_s >= since_s]
+        """Oldest first, without those taken before `since_s` and those that were given up."""
+        return [value_s for at_s, value_s, is_whole in self._kept if is_whole and at_s >= since_s]
 
     def mean(self, since_s: float, *, newest_n: int) -> float | None:
-        """None without samples."""
+        """Of the newest, also those that were given up; None without samples."""
         total_s, n = 0.0, 0
-        for at_s, value_s in reversed(self._kept):
+        for at_s, value_s, _ in reversed(self._kept):
             if at_s < since_s or n == newest_n:
                 break
             total_s += value_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from penstock.sse.events import Event, Events, EventTooLong
 from penstock.sse.flags import DONE, ERROR, FINISHED, MALFORMED, SEMANTIC, USAGE
-from penstock.sse.reference import Tally
+from penstock.sse.tally import Tally
 from penstock.sse.usage import Usage, usage_of
 
 __all__ = [

@@ -1,19 +1,18 @@
 """Framing: bytes in any pieces, whole events out.
 
 Lines end with LF, CR or CRLF; a blank line ends an event; what has no blank line yet is held. Each event keeps its raw
-bytes, so that it can be relayed as it came. Limit: `max_event_bytes` for what is held.
+bytes, so that it can be relayed as it came. A CR ends its line at once: when it was the last byte and an LF follows in
+the next piece, that LF comes as a tail, an event without data. Limit: `max_event_bytes` for one event.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
-_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
-_LINE = re.compile(rb"\r\n|\n|\r")
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 
 
 class EventTooLong(ValueError):
@@ -26,6 +25,9 @@ class Event(NamedTuple):
     event: str
     data: bytes | None
     raw: bytes
+    data_lines_n: int = 0
+    data_at: int = 0  # where in `raw` the (last) data line's value begins
+    is_tail: bool = False  # the LF of a CRLF whose CR has ended the event before
 
 
 class Events:
@@ -35,43 +37,51 @@ class Events:
         self.max_event_bytes = max_event_bytes
         self.held = b""
         self._is_first = True
-        self._from = 0  # up to here `held` has no end of an event
+        self._is_after_cr = False  # the last byte was a CR
+        self._from = 0  # up to here `held` has no blank line, and here a line begins
 
     def __repr__(self) -> str:
         return f"<Events {len(self.held)} bytes held>"
 
-    def feed(self, data: bytes) -> Iterator[Event]:
+    def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes. EventTooLong when one cannot be held."""
+        if not data:
+            return []
         held = self.held + data if self.held else data
-        at, search = 0, self._from
+        at, line = 0, self._from
         found: list[Event] = []
-        while (end := self._end(held, search)) is not None:
-            found.append(self._event(held[at:end]))
-            at = search = end
+        if self._is_after_cr and held[line : line + 1] == b"\n":
+            line += 1
+            if not self.held:
+                found.append(Event("", None, b"\n", is_tail=True))
+                at = 1
+        while (match := _LINE.match(held, line)) is not None:
+            is_blank = not match[1] or (self._is_first and line == 0 and match[1] == BOM)
+            line = match.end()
+            if is_blank:
+                self._check(line - at - match[0].endswith(b"\r\n"))
+                found.append(self._event(held[at:line]))
+                at = line
         self.held = held[at:]
-        self._from = max(0, len(self.held) - 3)
-        if len(self.held) > self.max_event_bytes:
-            raise EventTooLong(f"an event of the stream is longer than {self.max_event_bytes} bytes")
-        return iter(found)
+        self._from = line - at
+        self._is_after_cr = line == len(held) and held.endswith(b"\r")
+        self._check(len(self.held))
+        return found
 
-    def _end(self, held: bytes, start: int) -> int | None:
-        """Where the next event ends. A CR at the very end may be the first half of CRLF: it waits."""
-        match = _END.search(held, start)
-        if match is None or (match.end() == len(held) and held.endswith(b"\r")):
-            return None
-        return match.end()
+    def _check(self, event_bytes: int) -> None:
+        if event_bytes > self.max_event_bytes:
+            raise EventTooLong(f"an event of the stream is longer than {self.max_event_bytes} bytes")
 
     def _event(self, raw: bytes) -> Event:
-        text = raw
-        if self._is_first:
-            self._is_first = False
-            text = text.removeprefix(BOM)
-        kind, pieces = "", []
-        for line in _LINE.split(text):
-            name, _, value = line.partition(b":")
+        start = len(BOM) if self._is_first and raw.startswith(BOM) else 0
+        self._is_first = False
+        kind, pieces, data_at = "", [], 0
+        for match in _LINE.finditer(raw, start):
+            name, _, value = match[1].partition(b":")
             value = value.removeprefix(b" ")
             if name == b"data":
                 pieces.append(value)
+                data_at = match.end(1) - len(value)
             elif name == b"event":
                 kind = value.decode("utf-8", "replace")
-        return Event(kind, b"\n".join(pieces) if pieces else None, raw)
+        return Event(kind, b"\n".join(pieces) if pieces else None, raw, len(pieces), data_at)

@@ -1,21 +1,36 @@
-"""Tally in plain Python: slow, and the judge of the fast one. One JSON parse per event, no cleverness.
+"""Tally in plain Python: slow, and the judge of the fast one. Every event is parsed whole, no cleverness.
 
-An error event or a malformed one, and all after it, stays out of what is relayed: how the caller is told is the relay's
-decision.
+An error event and all after it stays out of what is relayed: how the caller is told is the relay's decision.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from penstock.sse.events import MAX_EVENT_BYTES, Event, Events
 from penstock.sse.flags import DONE, ERROR, FINISHED, MALFORMED, SEMANTIC, USAGE
+from penstock.sse.gathered import Gathered
+from penstock.sse.strict_json import Number, bytes_of, members, parse, plain, text_of
 
+DIALECTS = ("chat", "completions", "messages", "responses")
+CHOICES_MAX = 128
+NAME_MAX_BYTES = 512  # of model, id, finish_reason: what is longer is none
 SPOKEN = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
-NULL_USAGE = re.compile(rb'\s*,\s*"usage"\s*:\s*null(?=\s*[,}])|"usage"\s*:\s*null\s*,\s*')
-ENDS = {"response.completed", "response.incomplete", "response.failed"}
+NULL_USAGE = re.compile(
+    r'[ \t\n\r]*,[ \t\n\r]*"usage"[ \t\n\r]*:[ \t\n\r]*null|"usage"[ \t\n\r]*:[ \t\n\r]*null[ \t\n\r]*,[ \t\n\r]*'
+)
+USAGE_FIELDS = (
+    "input_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "cache_creation",
+    "output_tokens_details",
+    "server_tool_use",
+    "service_tier",
+    "inference_geo",
+)
 
 
 class Tally:
@@ -27,57 +42,63 @@ class Tally:
         *,
         strip_usage: bool = False,
         keep_text: bool = False,
+        is_strict: bool = False,
         max_event_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
+        if dialect not in DIALECTS:
+            raise ValueError(f"dialect is {dialect!r}, wanted one of {', '.join(DIALECTS)}")
+        if max_event_bytes < 1:
+            raise ValueError("max_event_bytes must be positive")
         self.dialect = dialect
         self.strip_usage = strip_usage
         self.keep_text = keep_text
+        self.is_strict = is_strict
         self.seen = 0
         self.events_n = self.semantic_n = self.malformed_n = self.text_bytes = 0
         self.finish_reason: str | None = None
         self.model: str | None = None
         self.id: str | None = None
         self.error: bytes | None = None
-        self._usage: dict[str, Any] | None = None
+        self.usage: bytes | None = None
         self._choices: dict[int, bool] = {}  # index -> has it finished
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._tools: dict[int, list[str]] = {}
+        self._gathered = Gathered(keep_text)
         self._events = Events(max_event_bytes)
+        self._is_dropped = False  # the event before
+        self._is_spoken = False  # this event holds something semantic
 
     def __repr__(self) -> str:
         return f"<Tally {self.dialect}, {self.events_n} events, seen {self.seen:#x}>"
 
     @property
     def held(self) -> bytes:
-        return self._events.held
-
-    @property
-    def usage(self) -> bytes | None:
-        return None if self._usage is None else json.dumps(self._usage).encode()
+        return b"" if self.seen & ERROR else self._events.held
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.seen & FINISHED) and not self.seen & (ERROR | MALFORMED)
+        return bool(self.seen & FINISHED) and not self.seen & ERROR
 
     def text(self) -> str:
-        return "".join(self._text)
+        return "".join(self._gathered.text)
 
     def reasoning(self) -> str:
-        return "".join(self._reasoning)
+        return "".join(self._gathered.reasoning)
 
     def tool_calls(self) -> list[tuple[str, str, str]]:
-        return [(call[0], call[1], call[2]) for _, call in sorted(self._tools.items())]
+        return self._gathered.tool_calls()
 
     def feed(self, data: bytes) -> bytes:
-        """The whole events to relay."""
+        """The whole events to relay. EventTooLong when one is longer than allowed; nothing can be fed after that."""
         out: list[bytes] = []
-        for event in self._events.feed(data):
-            if self.seen & (ERROR | MALFORMED):
-                break
-            raw = self._count(event)
-            if raw:
-                out.append(raw)
+        if not self.seen & ERROR:
+            for event in self._events.feed(data):
+                if not event.is_tail:
+                    relayed = self._count(event)
+                    if self.seen & ERROR:
+                        break
+                    self._is_dropped = not relayed
+                    out.append(relayed)
+                elif not self._is_dropped:
+                    out.append(event.raw)
         whole = b"".join(out)
         return data if whole == data else whole
 
@@ -86,168 +107,235 @@ class Tally:
         if event.data is None:
             return event.raw
         self.events_n += 1
-        data = event.data.strip()
-        if self.dialect in ("chat", "completions") and data.startswith(b"[DONE]"):
+        if event.data.lstrip(b" \t\n\r").startswith(b"[DONE]"):
             self.seen |= DONE
             return event.raw
+        text = text_of(event.data)
         try:
-            value = json.loads(data)
+            value = parse(text)
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            self.malformed_n += 1
-            self.seen |= MALFORMED
+            self._malformed()
+            if event.event == "error" or self.is_strict:
+                self._error(event.data)
+            return event.raw
+        if self._is_error(event, value, text):
             return b""
-        if self._is_error(event, value):
-            return b""
+        self._is_spoken = False
+        relayed = event.raw
         if self.dialect == "messages":
-            self._messages(value)
+            self._messages(value, text)
         elif self.dialect == "responses":
-            self._responses(value)
+            self._responses(value, text)
         else:
-            return self._chat(event, value)
-        return event.raw
+            relayed = self._chat(event, value, text)
+        if self._is_spoken:
+            self.seen |= SEMANTIC
+            self.semantic_n += 1
+        return relayed
 
-    def _is_error(self, event: Event, value: dict[str, Any]) -> bool:
-        error = value.get("error")
-        if not error and value.get("type") == "response.failed" and isinstance(value.get("response"), dict):
-            error = value["response"].get("error")
-        if not error and (event.event == "error" or value.get("type") == "error"):
-            error = value
-        if not error:
-            return False
-        self.error = json.dumps(error).encode()
+    def _malformed(self) -> None:
+        self.malformed_n += 1
+        self.seen |= MALFORMED
+
+    def _error(self, raw: bytes) -> None:
+        self.error = raw
         self.seen |= ERROR
-        return True
 
-    def _spoke(self, text: object) -> None:
-        self.seen |= SEMANTIC
-        self.semantic_n += 1
-        if isinstance(text, str):
-            self.text_bytes += len(text.encode("utf-8", "replace"))
-            if self.keep_text:
-                self._text.append(text)
+    def _is_error(self, event: Event, value: dict[str, Any], text: str) -> bool:
+        kind = value.get("type")
+        if value.get("error"):
+            self._error(bytes_of(members(text)["error"]))
+        elif kind == "response.failed" and self.dialect == "responses":
+            response = value.get("response")
+            is_told = isinstance(response, dict) and response.get("error")
+            self._error(bytes_of(members(members(text)["response"])["error"]) if is_told else _strip(event.data))
+        elif event.event == "error" or kind == "error":
+            self._error(_strip(event.data))
+        return bool(self.seen & ERROR)
 
-    def _chat(self, event: Event, value: dict[str, Any]) -> bytes:
-        self.id, self.model = self.id or _text(value.get("id")), self.model or _text(value.get("model"))
+    def _said(self, text: object) -> None:
+        """Text that a reader sees, if there is any."""
+        if isinstance(text, str) and text:
+            self.text_bytes += len(plain(text).encode())
+            self._is_spoken = True
+
+    # -- chat and completions
+
+    def _chat(self, event: Event, value: dict[str, Any], text: str) -> bytes:
+        self._name(value)
         choices = value.get("choices")
         choices = choices if isinstance(choices, list) else []
         usage = value.get("usage")
         if isinstance(usage, dict):
-            self._usage = usage
+            self.usage = bytes_of(members(text)["usage"])
             self.seen |= USAGE
+        was_malformed_n = self.malformed_n
         for choice in choices:
             if isinstance(choice, dict):
                 self._choice(choice)
-        if self._choices and all(self._choices.values()):
-            self.seen |= FINISHED
+        self.malformed_n = min(self.malformed_n, was_malformed_n + 1)
+        if self._choices:
+            self.seen = self.seen | FINISHED if all(self._choices.values()) else self.seen & ~FINISHED
         if not self.strip_usage:
             return event.raw
         if isinstance(usage, dict) and not choices:
             return b""
-        return NULL_USAGE.sub(b"", event.raw, count=1) if usage is None and "usage" in value else event.raw
+        return _without_null_usage(event, value, text)
 
     def _choice(self, choice: dict[str, Any]) -> None:
         index = _index(choice)
-        delta = choice.get("delta")
-        delta = delta if isinstance(delta, dict) else choice
-        is_first = index == 0
-        spoken = [name for name in SPOKEN if delta.get(name)]
-        if isinstance(delta.get("text"), str) and delta["text"]:  # completions
-            spoken.append("text")
-        for name in spoken:
-            self._spoke(delta[name] if name in ("content", "text", "refusal") and is_first else None)
-        if is_first and self.keep_text:
-            for name in ("reasoning_content", "reasoning"):
-                if isinstance(delta.get(name), str):
-                    self._reasoning.append(delta[name])
-                    break
-            for call in delta.get("tool_calls") or []:
-                if isinstance(call, dict):
-                    self._tool(call)
-        reason = choice.get("finish_reason")
-        self._choices[index] = self._choices.get(index, False) or bool(reason)
-        if reason and (is_first or self.finish_reason is None):
-            self.finish_reason = _text(reason)
+        if index is None or index >= CHOICES_MAX:
+            self._malformed()
+            return
+        gathered = self._gathered if index == 0 else Gathered(False)
+        if self.dialect == "completions":
+            self._said(choice.get("text"))
+            gathered.say(choice.get("text"))
+        elif isinstance(choice.get("delta"), dict):
+            self._delta(choice["delta"], gathered)
+        reason = _short(choice.get("finish_reason"))
+        self._choices[index] = self._choices.get(index, False) or reason is not None
+        if reason is not None and (index == 0 or self.finish_reason is None):
+            self.finish_reason = reason
 
-    def _tool(self, call: dict[str, Any]) -> None:
-        index = _index(call)
-        entry = self._tools.setdefault(index, ["", "", ""])
-        given = call.get("function")
-        function = given if isinstance(given, dict) else {}
-        entry[0] = entry[0] or _text(call.get("id")) or ""
-        entry[1] = entry[1] or _text(function.get("name")) or ""
-        entry[2] += _text(function.get("arguments")) or ""
+    def _delta(self, delta: dict[str, Any], gathered: Gathered) -> None:
+        if any(delta.get(name) for name in SPOKEN):
+            self._is_spoken = True
+        for name in ("content", "refusal"):
+            self._said(delta.get(name))
+            gathered.say(delta.get(name))
+        reasoning = delta.get("reasoning_content")
+        gathered.reason(reasoning if isinstance(reasoning, str) and reasoning else delta.get("reasoning"))
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else []:
+            if isinstance(call, dict):
+                function = call.get("function")
+                function = function if isinstance(function, dict) else {}
+                gathered.call(_index(call), call.get("id"), function.get("name"), function.get("arguments"))
+        if isinstance(delta.get("function_call"), dict):
+            function = delta["function_call"]
+            gathered.call(0, None, function.get("name"), function.get("arguments"))
 
-    def _messages(self, value: dict[str, Any]) -> None:
+    # -- messages
+
+    def _messages(self, value: dict[str, Any], text: str) -> None:
         kind = value.get("type")
         if kind == "message_start" and isinstance(value.get("message"), dict):
-            message = value["message"]
-            self.id, self.model = _text(message.get("id")), _text(message.get("model"))
-            self._merge(message.get("usage"))
+            self._name(value["message"])
+            if isinstance(value["message"].get("usage"), dict):
+                self._merge(members(members(text)["message"])["usage"])
         elif kind == "content_block_start" and isinstance(value.get("content_block"), dict):
-            block = value["content_block"]
-            if block.get("type") not in ("text", "thinking"):
-                self._spoke(None)
-                if block.get("type") == "tool_use" and self.keep_text:
-                    self._tools[value.get("index", 0)] = [
-                        _text(block.get("id")) or "",
-                        _text(block.get("name")) or "",
-                        "",
-                    ]
+            self._block(_index(value), value["content_block"])
         elif kind == "content_block_delta" and isinstance(value.get("delta"), dict):
-            self._block_delta(value, value["delta"])
+            delta = value["delta"]
+            self._written(delta)
+            if isinstance(delta.get("partial_json"), str) and delta["partial_json"]:
+                self._is_spoken = True
+                self._gathered.call_more(_index(value), delta["partial_json"])
         elif kind == "message_delta":
-            delta = value.get("delta")
-            if isinstance(delta, dict) and delta.get("stop_reason"):
-                self.finish_reason = _text(delta["stop_reason"])
-            self._merge(value.get("usage"))
+            if isinstance(value.get("delta"), dict):
+                self.finish_reason = _short(value["delta"].get("stop_reason")) or self.finish_reason
+            if isinstance(value.get("usage"), dict):
+                self._merge(members(text)["usage"])
         elif kind == "message_stop":
             self.seen |= FINISHED | DONE
 
-    def _block_delta(self, value: dict[str, Any], delta: dict[str, Any]) -> None:
-        if delta.get("text"):
-            self._spoke(delta["text"])
-        elif delta.get("thinking"):
-            self._spoke(None)
-            if self.keep_text and isinstance(delta["thinking"], str):
-                self._reasoning.append(delta["thinking"])
-        elif delta.get("partial_json"):
-            self._spoke(None)
-            if value.get("index") in self._tools and isinstance(delta["partial_json"], str):
-                self._tools[value["index"]][2] += delta["partial_json"]
+    def _written(self, part: dict[str, Any]) -> None:
+        self._said(part.get("text"))
+        self._gathered.say(part.get("text"))
+        if isinstance(part.get("thinking"), str) and part["thinking"]:
+            self._is_spoken = True
+            self._gathered.reason(part["thinking"])
 
-    def _merge(self, usage: object) -> None:
+    def _block(self, index: int | None, block: dict[str, Any]) -> None:
+        self._written(block)
+        if block.get("type") not in ("text", "thinking"):
+            self._is_spoken = True
+        if block.get("type") == "tool_use":
+            self._gathered.call(index, block.get("id"), block.get("name"), None)
+
+    def _merge(self, raw: str) -> None:
         """Counts of Anthropic are cumulative: what is given overwrites, null keeps."""
-        if isinstance(usage, dict):
-            self._usage = {**(self._usage or {}), **{name: count for name, count in usage.items() if count is not None}}
-            self.seen |= USAGE
+        old, new = members(text_of(self.usage)) if self.usage is not None else {}, members(raw)
+        merged = {name: new[name] if new.get(name, "null") != "null" else old.get(name) for name in USAGE_FIELDS}
+        self.usage = bytes_of("{" + ",".join(f'"{name}":{count}' for name, count in merged.items() if count) + "}")
+        self.seen |= USAGE
 
-    def _responses(self, value: dict[str, Any]) -> None:
-        kind = _text(value.get("type")) or ""
+    # -- responses
+
+    def _responses(self, value: dict[str, Any], text: str) -> None:
+        kind = value.get("type")
+        kind = kind if isinstance(kind, str) else ""
         if kind.endswith(".delta") and value.get("delta"):
-            self._spoke(value["delta"] if kind == "response.output_text.delta" else None)
-        elif kind == "response.output_item.added" and _type(value.get("item")) not in (None, "message", "reasoning"):
-            self._spoke(None)
+            self._is_spoken = True
+            self._response_delta(kind, value)
+        elif kind == "response.output_item.added" and isinstance(value.get("item"), dict):
+            item = value["item"]
+            if item.get("type") not in ("message", "reasoning"):
+                self._is_spoken = True
+            if item.get("type") in ("function_call", "custom_tool_call"):
+                self._gathered.call(_index(value, "output_index"), item.get("call_id"), item.get("name"), None)
         response = value.get("response")
         if isinstance(response, dict):
-            self.id, self.model = _text(response.get("id")), _text(response.get("model"))
+            self._name(response)
             if isinstance(response.get("usage"), dict):
-                self._usage = response["usage"]
+                self.usage = bytes_of(members(members(text)["response"])["usage"])
                 self.seen |= USAGE
-            if kind in ENDS:
-                self.finish_reason = _text(response.get("status"))
-                self.seen |= FINISHED | DONE
+            if kind in ("response.completed", "response.incomplete"):
+                self.finish_reason = _short(response.get("status")) or self.finish_reason
+        if kind in ("response.completed", "response.incomplete"):
+            self.seen |= FINISHED | DONE
+
+    def _response_delta(self, kind: str, value: dict[str, Any]) -> None:
+        delta = value["delta"]
+        if kind in ("response.output_text.delta", "response.refusal.delta"):
+            self._said(delta)
+            self._gathered.say(delta)
+        elif kind in ("response.reasoning_text.delta", "response.reasoning_summary_text.delta"):
+            self._gathered.reason(delta)
+        elif kind in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
+            self._gathered.call_more(_index(value, "output_index"), delta)
+
+    def _name(self, value: dict[str, Any]) -> None:
+        """Who answers: the first that says so."""
+        self.id = self.id or _short(value.get("id"))
+        self.model = self.model or _short(value.get("model"))
 
 
-def _index(value: dict[str, Any]) -> int:
-    index = value.get("index")
-    return index if isinstance(index, int) else 0
+def _short(value: object) -> str | None:
+    """A name, neither empty nor too long."""
+    if not isinstance(value, str):
+        return None
+    value = plain(value)
+    return value if 0 < len(value.encode()) <= NAME_MAX_BYTES else None
 
 
-def _type(item: object) -> str | None:
-    return _text(item.get("type")) if isinstance(item, dict) else None
+def _index(value: dict[str, Any], name: str = "index") -> int | None:
+    """0 when there is none; None when it is a number that cannot be one."""
+    index = value.get(name)
+    if not isinstance(index, Number):
+        return 0
+    return int(index.text) if re.fullmatch(r"\d{1,6}", index.text) else None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _strip(data: bytes | None) -> bytes:
+    return (data or b"").strip(b" \t\n\r")
+
+
+def _without_null_usage(event: Event, value: dict[str, Any], text: str) -> bytes:
+    """The event without its member `"usage":null` and one comma; untouched when not on one line, or doubled."""
+    if event.data is None or event.data_lines_n != 1 or value.get("usage", 0) is not None:
+        return event.raw
+    wanted = {name: each for name, each in value.items() if name != "usage"}
+    for match in NULL_USAGE.finditer(text):
+        shorter = text[: match.start()] + text[match.end() :]
+        try:
+            is_it = parse(shorter) == wanted
+        except ValueError:
+            continue
+        if is_it:
+            end = event.data_at + len(event.data)
+            return event.raw[: event.data_at] + bytes_of(shorter) + event.raw[end:]
+    return event.raw

@@ -100,7 +100,7 @@ router_settings:
   cooldown_time: 30
   redis_host: os.environ/REDIS_HOST
   redis_password: os.environ/REDIS_PASSWORD
-  enable_pre_call_checks: true
+  enable_tag_filtering: true
   model_group_alias:
     gpt-4: gpt-4o
     gpt-4-hidden: {model: gpt-4o, hidden: true}
@@ -215,7 +215,7 @@ def test_router(config: Config) -> None:
     assert (router.retry_after_s, router.allowed_fails, router.cooldown_s) == (1.0, 2, 30.0)
     assert router.fallbacks == {"gpt-4o": ("anthropic/claude-sonnet-4-5", "llama")}
     assert router.context_window_fallbacks == {"gpt-4o": ("anthropic/claude-sonnet-4-5",)}
-    assert (router.default_fallbacks, router.pre_call_checks) == (("llama",), True)
+    assert (router.default_fallbacks, router.tag_filtering) == (("llama",), True)
     assert router.aliases == {"gpt-4": "gpt-4o", "gpt-4-hidden": "gpt-4o"}
     assert router.hidden_aliases == {"gpt-4-hidden"}
     assert (router.retry_policy.rate_limit, router.retry_policy.bad_request) == (4, 0)

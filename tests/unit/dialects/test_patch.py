@@ -20,33 +20,26 @@ NEW = b'"new"'
     [
         (b'{"model":"old"}', b'{"model":"new"}'),
         (b'{"model":"new","a":1}', b'{"model":"new","a":1}'),
-        (b' {\n "a" : 1.50 ,\t"model" : "old" , "b":{"model":"old"}}\r\n', None),
-        (b'{"a":"\\"model\\":\\"x\\"","model":"old"}', None),
+        (
+            b' {\n "a" : 1.50 ,\t"model" : "old" , "b":{"model":"old"}}\r\n',
+            b' {\n "a" : 1.50 ,\t"model" : "new" , "b":{"model":"old"}}\r\n',
+        ),
+        (b'{"a":"\\"model\\":\\"x\\"","model":"old"}', b'{"a":"\\"model\\":\\"x\\"","model":"new"}'),
         (b'{"a":[{"model":"old"},"model"],"model":"old"}', b'{"a":[{"model":"old"},"model"],"model":"new"}'),
         (b'{"mod\\u0065l":"old","a":"\\u0065"}', b'{"mod\\u0065l":"new","a":"\\u0065"}'),
         (b'{"a":1}', b'{"a":1,"model":"new"}'),
         (b'{"a":1 }', b'{"a":1,"model":"new" }'),
         (b"{ }", b'{"model":"new" }'),
-        (b'{"model":null,"cache_control":{"type" : "ephemeral"}}', None),
+        (
+            b'{"model":null,"cache_control":{"type" : "ephemeral"}}',
+            b'{"model":"new","cache_control":{"type" : "ephemeral"}}',
+        ),
         (b'{"model":{"deep":[1,2]},"x":-1.0E+2}', b'{"model":"new","x":-1.0E+2}'),
         ('{"ü":"é\\n€","model":"old"}'.encode(), '{"ü":"é\\n€","model":"new"}'.encode()),
     ],
 )
-def test_the_model_is_replaced_where_it_stands(before: bytes, after: bytes | None) -> None:
-    expected = after if after is not None else _by_hand(before)
-    assert patched(before, {"model": NEW}) == expected
-
-
-def _by_hand(before: bytes) -> bytes:
-    at = (
-        before.rindex(b'"model"', 0, before.index(b',"cache') if b"cache" in before else before.rindex(b"old"))
-        if (before.count(b'"model"') == 1)
-        else before.index(b'"model" ')
-    )
-    start = before.index(b":", at) + 1
-    start += len(before[start:]) - len(before[start:].lstrip())
-    end = start + len(b'"old"') if before[start:].startswith(b'"') else start + len(b"null")
-    return before[:start] + NEW + before[end:]
+def test_the_model_is_replaced_where_it_stands(before: bytes, after: bytes) -> None:
+    assert patched(before, {"model": NEW}) == after
 
 
 def test_nothing_to_change_gives_the_same_object() -> None:

@@ -193,7 +193,9 @@ def folded_chat(chunks: list[Any]) -> dict[str, Any]:
             for name in ("content", "reasoning_content"):
                 if delta.get(name):
                     message[name] = message.get(name, "") + delta[name]
-            thoughts += delta.get("thinking_blocks", [])
+            for thought in delta.get("thinking_blocks", []):
+                assert thought.pop("index") == len(thoughts)
+                thoughts.append(thought)
             for piece in delta.get("tool_calls", []):
                 call = calls.setdefault(piece["index"], {"arguments": "", "id": piece.get("id"), **piece["function"]})
                 if "id" not in piece:

@@ -70,6 +70,13 @@ def test_usage_is_asked_for(stream: bool, include_usage: bool, provider: str, as
     assert path.strips_usage is strips
 
 
+def test_azure_takes_no_stream_options_beside_data_sources() -> None:
+    settings = {"api_base": "https://x.openai.azure.com", "stream": True}
+    path = way("azure", body=b'{"model":"g","data_sources":[]}', **settings)
+    assert (path.request().body, path.strips_usage) == (b'{"model":"real","data_sources":[]}', False)
+    assert way("azure", **settings).strips_usage
+
+
 def test_embeddings_and_responses_know_no_stream_options() -> None:
     for dialect in (Dialect.EMBEDDINGS, Dialect.RESPONSES):
         path = way(dialect=dialect, stream=True)
@@ -80,9 +87,8 @@ def test_embeddings_and_responses_know_no_stream_options() -> None:
 def test_stream_options_go_where_they_are_not_known_and_params_may_be_dropped() -> None:
     body = b'{"model":"g","stream":true,"stream_options":{"include_usage":true}}'
     assert b"stream_options" in way("mistral", body=body, stream=True, include_usage=True).request().body
-    for more in ({"drop_params": True},):
-        out = way("mistral", body=body, stream=True, include_usage=True, **more).request().body
-        assert out == b'{"model":"real","stream":true}'
+    out = way("mistral", body=body, stream=True, include_usage=True, drop_params=True).request().body
+    assert out == b'{"model":"real","stream":true}'
 
 
 def test_a_deployments_params_are_defaults() -> None:

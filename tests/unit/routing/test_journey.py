@@ -114,6 +114,13 @@ def test_sdk_and_gateway_together_stay_within_the_budget() -> None:
     assert attempts_n == [6, 4, 2]
 
 
+def test_a_provider_that_asks_for_a_retry_gets_it() -> None:
+    walk = Walk(routes(MAIN))
+    walk.step()
+    assert walk.fail(failure(Fault.NOT_FOUND, should_retry=True)) == "p+0.25"
+    assert walk.fail(failure(Fault.SERVER, should_retry=False)) == "give up 500"
+
+
 # -- time --
 
 

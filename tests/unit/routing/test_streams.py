@@ -63,6 +63,14 @@ def test_a_rescue_comes_after_the_time_to_begin_is_over() -> None:
     assert walk.trial.clocks.head_s == pytest.approx(30.0)
 
 
+@pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.OVERLOADED, Fault.CUT])
+def test_a_failed_rescue_does_not_mask_what_broke_the_stream(fault: Fault) -> None:
+    walk = Walk(routes(P, F, **RESCUE), stream=True)
+    walk.step()
+    assert walk.fail(Fault.STALL, begun=True) == "f!"
+    assert walk.fail(fault, begun=True) == "give up stall"
+
+
 def test_the_caller_who_left_is_not_rescued() -> None:
     walk = Walk(routes(P, F, **RESCUE), stream=True)
     walk.step()
@@ -107,6 +115,26 @@ def test_the_first_token_wins_and_the_loser_is_dropped() -> None:
     assert walk.in_flight_n == 0
     assert [(one.fault, one.is_hedge) for one in walk.journey.attempts] == [(Fault.CANCELLED, False), (None, True)]
     assert walk.health.snapshot()[first.deployment.id]["failures_minute"] == 0
+
+
+def test_losers_are_remembered_as_late() -> None:
+    walk = hedged(P, Q)
+    first = walk.trial
+    assert first is not None
+    walk.journey.hedge(walk.now_s + 3.8, 0.5)
+    before = len(walk.health.of(first.deployment).ttfts.values(0.0))
+    walk.journey.dropped(first.deployment, walk.now_s + 4.0)
+    assert walk.health.of(first.deployment).ttfts.values(0.0)[before:] == [4.0]
+
+
+def test_silence_is_no_measure_of_when_to_hedge() -> None:
+    walk = hedged(P, Q)
+    due_s = walk.journey.hedge_after_s(walk.now_s)
+    for _ in range(10):
+        one = Walk(walk.journey._routes, health=walk.health, stream=True)
+        one.step()
+        one.journey.failed(failure(Fault.SILENT), one.now_s + 60.0)
+    assert walk.journey.hedge_after_s(walk.now_s) == due_s
 
 
 def test_one_of_two_fails_and_the_other_goes_on() -> None:

@@ -1,11 +1,14 @@
 """A response's body, fetched as it is iterated, with the library's exceptions.
 
-Closing works from any event loop, from a thread without one, and from the garbage collector.
+Closing works from any event loop, from a thread without one, and from the garbage collector. An iteration that is
+given up (cancelled, interrupted, its iterator dropped) ends the response, as in httpcore: nobody can go on with it, and
+whoever holds the response, LiteLLM's handlers say, need not close it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
 from penstock import errors
@@ -19,10 +22,11 @@ CLOSING = "response_closed"
 class Chunks:
     """What `async for` asks. No generator: asyncio keeps a book of those, which costs more than this."""
 
-    __slots__ = ("_family", "_next", "_request")
+    __slots__ = ("_cancel", "_family", "_next", "_request")
 
     def __init__(self, response: Response, family: Any, request: Any) -> None:
         self._next = aiter(response).__anext__
+        self._cancel: Callable[[], None] | None = response.exchange.cancel  # None at the end
         self._family = family
         self._request = request
 
@@ -35,8 +39,20 @@ class Chunks:
     async def __anext__(self) -> bytes:
         try:
             return await self._next()
+        except StopAsyncIteration:
+            self._cancel = None
+            raise
         except errors.PenstockError as err:
             raise self._family.error(err, self._request) from err
+        except (CancelledError, GeneratorExit):
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+
+    __del__ = _give_up
 
 
 class AsyncBodyCore:
@@ -64,6 +80,9 @@ class AsyncBodyCore:
             made = self.family.error(err, self._request)
             await trace.atell(trace.failed(RECEIVING, made))
             raise made from err
+        except BaseException:
+            self._response.cancel()
+            raise
         await trace.atell(trace.complete(RECEIVING))
 
     async def aclose(self) -> None:
@@ -101,6 +120,9 @@ class SyncBodyCore:
             if trace is not None:
                 trace.tell(trace.failed(RECEIVING, made))
             raise made from err
+        except BaseException:
+            self._response.cancel()
+            raise
         if trace is not None:
             trace.tell(trace.complete(RECEIVING))
 

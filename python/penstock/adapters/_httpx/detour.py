@@ -1,5 +1,6 @@
 """Upgrades (WebSocket) and CONNECT: they want the connection for themselves, which the engine does not give away, so
-the library's own transport makes them, with the same settings, a connection each.
+the library's own transport makes them, with the same settings, a connection each. A proxy, given or the environment's,
+is the library's to speak to; it does so for wss and https, but takes no ws:// through an HTTP proxy (ConfigError).
 
 Which requests: the method CONNECT, the schemes ws and wss, `Upgrade` among the fields. The last two are looked for only
 after the engine has refused the request, so that others do not pay for it.
@@ -16,6 +17,8 @@ from typing import Any
 
 from penstock.errors import ConfigError
 from penstock.network import Network
+from penstock.proxy import Proxy, proxy_of, reveal
+from penstock.proxy_routes import routes_of
 from penstock.tls import TLS
 
 CONNECTS = ("CONNECT", b"CONNECT")
@@ -37,19 +40,39 @@ class Detour:
     def __repr__(self) -> str:
         return f"<Detour by {self.module.__name__}>"
 
-    def transport(self, name: str) -> Any:
-        """The library's own, "AsyncHTTPTransport" or "HTTPTransport"; it keeps no connection."""
+    def transport(self, name: str, url: bytes) -> Any:
+        """The library's own, "AsyncHTTPTransport" or "HTTPTransport"; it keeps no connection. ConfigError for settings
+        that it does not have."""
+        env = dict(os.environ) if self.trust_env else {}
         if self.context is None:
-            self.context = context_of(self.tls, dict(os.environ) if self.trust_env else {})
+            self.context = context_of(self.tls, env)
         return getattr(self.module, name)(
             verify=self.context,
             trust_env=self.trust_env,
             limits=self.module.Limits(max_keepalive_connections=0),
-            proxy=self.proxy,
+            proxy=self.proxy_for(url, env),
             uds=self.network.uds,
             local_address=self.network.local_address,
             socket_options=self.network.socket_options or None,
         )
+
+    def proxy_for(self, url: bytes, env: Mapping[str, str]) -> Any:
+        """The library's Proxy, or None."""
+        proxy = proxy_of(self.proxy)
+        if proxy is None and self.network.uds is None and (routes := routes_of(env)) is not None:
+            is_web_socket = url.startswith((b"ws://", b"wss://"))
+            proxy = routes.proxy(b"http" + url[2:] if is_web_socket else url)
+        if proxy is None:
+            return None
+        if url.startswith(b"ws://") and proxy.url.startswith("http"):
+            raise ConfigError("ws:// does not go through an HTTP proxy: use wss:// or a SOCKS5 proxy")
+        return library_proxy(self.module, proxy, env)
+
+
+def library_proxy(module: ModuleType, proxy: Proxy, env: Mapping[str, str]) -> Any:
+    auth = None if proxy.auth is None else (proxy.auth[0], reveal(proxy.auth[1]))
+    context = context_of(proxy.tls or PLAIN, env) if proxy.url.startswith("https") else None
+    return module.Proxy(proxy.url, ssl_context=context, auth=auth, headers=list(proxy.headers))
 
 
 def is_upgrade(url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:

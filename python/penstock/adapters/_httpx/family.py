@@ -57,9 +57,9 @@ class Family:
             exchange.status, headers=exchange.headers, stream=body, extensions=extensions_of(response)
         )
 
-    def detour(self, detour: Detour, kind: str) -> Any:
+    def detour(self, detour: Detour, kind: str, request: Any) -> Any:
         """The library's own transport, for what the engine does not do."""
-        return detour.transport(f"{kind}HTTPTransport")
+        return detour.transport(f"{kind}HTTPTransport", url_of(request))
 
     def trace(self, request: Any) -> Trace | None:
         extensions = request.extensions

@@ -57,8 +57,8 @@ class PoolFamily(Family):
             exchange.status, headers=exchange.headers, content=body, extensions=extensions_of(response)
         )
 
-    def detour(self, detour: Detour, kind: str) -> Any:
-        return detour.transport(f"{kind}HTTPTransport")._pool
+    def detour(self, detour: Detour, kind: str, request: Any) -> Any:
+        return detour.transport(f"{kind}HTTPTransport", self.asked(request)[1])._pool
 
 
 def is_replaced(method: Any, module: ModuleType) -> bool:

@@ -1,9 +1,10 @@
 """The httpx transports that LiteLLM gets: those of `penstock.adapters.httpx`, with two things that LiteLLM wants
 otherwise.
 
-LiteLLM sends a POST again, on a new client, after `ConnectError` and `RemoteProtocolError`. So these are kept for
-requests of which the peer has seen nothing; all other faults of a connection are a `ReadError`, and nothing is paid
-for twice.
+LiteLLM sends a request again, as a POST on a new client, after `ConnectError` and `RemoteProtocolError`. So
+`ConnectError` is kept for requests of which the peer has seen nothing; what happens to a connection later is a
+`ReadError`, and nothing is paid for twice. A refused certificate is a `ProtocolError`, as in LiteLLM's transport on
+aiohttp: that new client has forgotten the handler's own `ssl_verify`, and would ask a peer that it had refused.
 
 LiteLLM's reaper of evicted clients asks what is in flight: `has_request_in_flight()`, before 1.109 httpcore's pool.
 Both answer for the responses of this transport, so that it waits for them. (Closing would not cut them either.)
@@ -20,7 +21,7 @@ from penstock.adapters import httpx as adapter
 from penstock.adapters._httpx_family import Family
 from penstock.client import Transport
 
-RESENT = (httpx.ConnectError, httpx.RemoteProtocolError)
+LATE = (httpx.ConnectError, httpx.RemoteProtocolError, httpx.WriteError)
 
 
 class CarefulFamily(Family):
@@ -28,7 +29,9 @@ class CarefulFamily(Family):
 
     def error(self, err: errors.PenstockError, request: Any) -> Exception:
         made = super().error(err, request)
-        if isinstance(made, RESENT) and (err.maybe_processed or isinstance(made, httpx.RemoteProtocolError)):
+        if isinstance(err, errors.TLSError) and not err.maybe_processed:
+            return httpx.ProtocolError(f"[SSL] {err}", request=request)
+        if isinstance(made, LATE) and (err.maybe_processed or not isinstance(made, httpx.ConnectError)):
             return httpx.ReadError(str(err), request=request)
         return made
 

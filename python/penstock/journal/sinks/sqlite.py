@@ -28,7 +28,8 @@ MIGRATIONS = (
         fallbacks_n INTEGER, outcome TEXT NOT NULL, status INTEGER, finish_reason TEXT, error_fault TEXT,
         error_type TEXT, error_code TEXT, error_message TEXT, ttft_ms REAL, gap_p50_ms REAL, gap_p99_ms REAL,
         duration_ms REAL, overhead_ms REAL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,
-        cache_write_tokens INTEGER, reasoning_tokens INTEGER, cost_usd REAL, events_n INTEGER,
+        cache_write_tokens INTEGER, reasoning_tokens INTEGER, usage_is_estimate INTEGER,
+        cost_usd REAL, events_n INTEGER,
         upstream_sent_bytes INTEGER, upstream_received_bytes INTEGER, received_bytes INTEGER, sent_bytes INTEGER,
         request_text TEXT, answer_text TEXT
     );

@@ -83,6 +83,9 @@ fuzz: ## run each target of tests/fuzz for FUZZ_S seconds
 bench: $(VENV)/.bench $(VENV)/.peers build ## the benchmarks, over HTTP/1.1 and HTTP/2; ARGS="h2_unary --rounds 3"
 	@$(PY) -m bench $(ARGS)
 
+bench-gateway: $(VENV)/.peers build ## the gateway beside LiteLLM, a native gateway and nginx; ARGS="penstock nginx --rounds 5"
+	@$(PY) -m bench.gateway $(ARGS)
+
 bench-upstream: $(VENV)/.peers build ## the scripted upstream alone under wrk, h2load, curl: rates, clock, memory, start
 	@$(PY) -m bench.upstream_load $(ARGS)
 
@@ -113,4 +116,4 @@ $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.deps
 	@touch $@
 
 .PHONY: help deps build run test lint lint-python lint-house format test-c test-tsan test-py test-slow \
-        test-newest build-san fuzz bench bench-upstream clean
+        test-newest build-san fuzz bench bench-gateway bench-upstream clean

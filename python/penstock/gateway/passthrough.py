@@ -5,6 +5,7 @@ No dialect, no retries: the answer is the target's, its status too. Only hop-by-
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from penstock.dialects.failures import error_body
 from penstock.errors import PenstockError
 from penstock.gateway.auth import Unauthorized
 from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.relay import TURN_BYTES
 from penstock.gateway.upstream import failure_of
 from penstock.journal.record import new_id
 
@@ -73,11 +75,15 @@ async def serve_pass_through(setup: Setup, inbound: Inbound, way: PassThrough) -
             inbound.method, url, headers=fields_of(way, inbound), content=body or None
         ) as response:
             send = await inbound.begin(response.status, kept(response.exchange.headers))
+            turn_bytes = 0
             async for chunk in response:
                 try:
                     await send(chunk)
                 except inbound.closed as err:
                     raise CallerGone(str(err)) from None
+                if (turn_bytes := turn_bytes + len(chunk)) > TURN_BYTES:
+                    turn_bytes = 0
+                    await asyncio.sleep(0)
     except PenstockError as err:
         if err.head_seen:
             raise  # the answer is cut, and the caller's connection with it: no shorter answer is made of it

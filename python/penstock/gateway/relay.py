@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DONE_EVENT = b"data: [DONE]\n\n"
 COMMENT = b": keep-alive\n\n"
+TURN_BYTES = 64 * 1024  # of one stream, before others get their turn: a provider's burst stops nobody else
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 STOPS = DONE | ERROR
@@ -102,6 +103,7 @@ class Relay:
         if rejoin is not None or self._split is not None:
             return await self._pump_slowly(opened, rejoin)
         take, send, add_gap, last_s = opened.take, self._send, self.gaps.add, self.last_s
+        due_bytes = opened.upstream_bytes + TURN_BYTES
         try:
             async for chunk in opened.chunks:
                 out = take(chunk)
@@ -113,6 +115,9 @@ class Relay:
                     await send(out)
                 if tally.seen & STOPS:
                     break
+                if opened.upstream_bytes > due_bytes:
+                    due_bytes = opened.upstream_bytes + TURN_BYTES
+                    await asyncio.sleep(0)
         except PenstockError as err:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:
@@ -127,6 +132,7 @@ class Relay:
 
     async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         """With a look into each event."""
+        due_bytes = opened.upstream_bytes + TURN_BYTES
         try:
             async for chunk in opened.chunks:
                 out = opened.take(chunk)
@@ -135,6 +141,9 @@ class Relay:
                     await self.give(out if rejoin is None else rejoin.feed(out))
                 if opened.tally.seen & STOPS:
                     break
+                if opened.upstream_bytes > due_bytes:
+                    due_bytes = opened.upstream_bytes + TURN_BYTES
+                    await asyncio.sleep(0)
         except PenstockError as err:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:

@@ -22,6 +22,8 @@ NAMES = (
     "pyreqwest-live-h2",
     "penstock",
     "penstock-h2",
+    "penstock-gather",
+    "penstock-gather-h2",
     "penstock-httpx",
     "penstock-httpx-compat",
     "penstock-aiohttp",
@@ -30,7 +32,7 @@ NAMES = (
     "httpx-turn",
 )
 IN_LITELLMS_ENVIRONMENT = ("litellm", "litellm-penstock", "litellm-h2", "litellm-penstock-h2")  # by overhead.py
-ONLY_ASKED_FOR = ("-h2", "-null", "-turn", "-compat")  # by a scenario that names them, or by overhead.py
+ONLY_ASKED_FOR = ("-h2", "-gather", "-null", "-turn", "-compat")  # by a scenario that names them, or by overhead.py
 EVERY_H1 = tuple(name for name in NAMES if not name.endswith(ONLY_ASKED_FOR))
 
 Feed = Callable[[Any], None]  # takes bytes or what bytes() accepts

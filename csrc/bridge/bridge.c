@@ -1,5 +1,6 @@
 /* bridge/bridge.c -- the io thread's life and its turn (see bridge.h; the mailbox is in mail.c). */
 #include "bridge/bridge.h"
+#include "bridge/waits.h"
 
 #include <assert.h>
 #include <sched.h>
@@ -23,6 +24,7 @@ void bridge_unref(struct ps_bridge *b)
         return;
     assert(b->is_joined);
     pthread_cond_destroy(&b->answered);
+    pthread_cond_destroy(&b->rested);
     pthread_mutex_destroy(&b->lock);
     ps_free(b);
 }
@@ -142,7 +144,7 @@ static void forget_watched(struct ps_bridge *b)
 
 static void on_gathered(uv_timer_t *gather)
 {
-    (void)gather; /* its only purpose is a turn, whose end looks who is due */
+    (void)gather; /* its only purpose is a poll that does not wait */
 }
 
 /* Homes that are due are woken; the others' news gathers, until something urgent comes or the time is up. */
@@ -150,12 +152,13 @@ static void wake_homes(struct ps_bridge *b)
 {
     uint64_t now_ns = ps_list_empty(&b->to_wake) ? 0 : uv_hrtime();
     struct ps_node *n = ps_list_first(&b->to_wake);
+    b->rest_until_ns = 0;
     while (n != NULL) {
         struct ps_home *home = PS_ITEM(n, struct ps_home, wake_node);
         n = ps_list_next(&b->to_wake, n);
         if (home->due_ns > now_ns && !b->is_gone) {
-            if (!uv_is_active((uv_handle_t *)&b->gather))
-                uv_timer_start(&b->gather, on_gathered, 1, 0);
+            if (b->rest_until_ns == 0 || home->due_ns < b->rest_until_ns)
+                b->rest_until_ns = home->due_ns;
             continue;
         }
         ps_node_unlink(&home->wake_node);
@@ -175,6 +178,24 @@ static void end_turn(struct ps_bridge *b)
         ps_exchange_settle(PS_ITEM(n, struct ps_exchange, over_node));
 }
 
+/* Sleeps until the first gathering home is due, or somebody signals; then the sockets are read without waiting. */
+static void rest(struct ps_bridge *b)
+{
+    if (b->rest_until_ns == 0)
+        return;
+    uv_timer_start(&b->gather, on_gathered, 0, 0);
+    uint64_t now_ns = uv_hrtime();
+    pthread_mutex_lock(&b->lock);
+    b->is_resting = true;
+    while (!b->is_signalled && now_ns < b->rest_until_ns) {
+        struct timespec at = bridge_after_ns(b->rest_until_ns - now_ns);
+        pthread_cond_timedwait(&b->rested, &b->lock, &at);
+        now_ns = uv_hrtime();
+    }
+    b->is_resting = false;
+    pthread_mutex_unlock(&b->lock);
+}
+
 static void on_async(uv_async_t *async)
 {
     (void)async; /* its only purpose is to end the poll; the mail is read after it */
@@ -186,6 +207,7 @@ static void on_before_poll(uv_prepare_t *prepare)
     ps_env_flush(&b->engine.env); /* what comes of it is told in this turn */
     end_turn(b);
     stop_watching(b);
+    rest(b);
 }
 
 static void on_after_poll(uv_check_t *check)
@@ -275,6 +297,7 @@ static void abandon_start(struct ps_bridge *b, bool has_loop)
         uv_loop_close(&b->loop);
     }
     pthread_cond_destroy(&b->answered);
+    pthread_cond_destroy(&b->rested);
     pthread_mutex_destroy(&b->lock);
     ps_free(b);
 }
@@ -288,6 +311,7 @@ static enum ps_status start(struct ps_bridge **out, const struct ps_resolver_set
     atomic_init(&b->refs_n, 1);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->answered, NULL);
+    bridge_init_cond(&b->rested);
     ps_list_init(&b->mail);
     ps_list_init(&b->controls);
     ps_list_init(&b->to_wake);

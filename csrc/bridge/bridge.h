@@ -3,6 +3,8 @@
  * A turn of the loop: mail (what homes want) -> sockets and timers -> wake the homes with news -> free what
  * ended. The thread never takes the GIL and blocks all signals.
  * Down: a mutex, a list, and one uv_async_send after unlocking when the list was empty.
+ * Rest: while news of a trickle gathers for a home (017), the thread does not read either: it sleeps until the home is
+ * due, or mail comes, and then reads all that has arrived meanwhile, so that many small segments cost one poll.
  * Stop: refuse starts -> the engine drains -> cancel -> close handles -> loop runs dry -> join.
  * Fork: the io thread stands still at the start of its turn while any thread of the process forks, so that
  * a child finds whole lists and free locks of the libraries; it closes what it inherited (fork.c).
@@ -47,6 +49,8 @@ struct ps_bridge {
     bool is_watching;         /* io looks into the mailbox every NUDGE_MS: a holding home need not signal */
     bool wants_pause;         /* a thread is about to fork */
     bool is_paused;           /* io stands still until wants_pause is taken back */
+    bool is_resting;          /* io sleeps while news gathers; a signal ends that */
+    pthread_cond_t rested;    /* ... by this */
     uint64_t stop_drain_ms;   /* the shortest that was asked for */
     /* atomics */
     atomic_uint senders_n;    /* threads between unlock and uv_async_send() */
@@ -56,7 +60,8 @@ struct ps_bridge {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_timer_t nudge;         /* runs while homes are watched */
-    uv_timer_t gather;        /* ends the wait of homes whose news may gather */
+    uv_timer_t gather;        /* lets the poll after a rest return at once */
+    uint64_t rest_until_ns;   /* the soonest that a home whose news gathers is due; 0 = none waits */
     struct ps_list watched;   /* homes by watch_node, each with a reference: woken and not yet seen asleep */
     struct ps_engine engine;
     struct ps_list to_wake;   /* homes by wake_node, each with a reference */

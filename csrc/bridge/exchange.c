@@ -4,11 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/thread.h"
 #include "bridge/bridge.h"
+#include "bridge/waits.h"
 
 enum {
     UPLOAD_MOST_BYTES = 1 << 30,
@@ -149,29 +149,12 @@ enum ps_status ps_exchange_upload(struct ps_exchange *x, struct ps_bytes bytes, 
     return st;
 }
 
-static struct timespec after_ms(uint64_t ms)
-{
-    struct timespec at;
-#ifdef __APPLE__
-    clock_gettime(CLOCK_REALTIME, &at);
-#else
-    clock_gettime(CLOCK_MONOTONIC, &at);
-#endif
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /* While it waits the exchange is not in `ready`: only what is linked anew is announced. */
 bool ps_exchange_wait(struct ps_exchange *x, bool (*is_there)(const struct ps_exchange *x),
                       uint64_t wait_ms)
 {
     struct ps_home *h = x->home;
-    struct timespec at = after_ms(wait_ms);
+    struct timespec at = bridge_after_ns(wait_ms * 1000000);
     unsigned unlinked_n = 0;
     int rc = 0;
     pthread_mutex_lock(&h->lock);

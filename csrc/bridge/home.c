@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "bridge/bridge.h"
+#include "bridge/waits.h"
 
 /* In looks of NUDGE_MS each. */
 enum { RING_AGAIN_N = 20, GIVE_UP_N = 1000 };
@@ -42,19 +43,6 @@ static enum ps_status open_pair(struct ps_home *h, struct ps_err *err)
     return PS_OK;
 }
 
-static void init_cond(pthread_cond_t *cond)
-{
-#ifdef __APPLE__
-    pthread_cond_init(cond, NULL);
-#else
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-#endif
-}
-
 enum ps_status ps_home_new(struct ps_home **out, struct ps_bridge *bridge, enum ps_home_kind kind,
                            struct ps_err *err)
 {
@@ -72,7 +60,7 @@ enum ps_status ps_home_new(struct ps_home **out, struct ps_bridge *bridge, enum 
     atomic_init(&h->refs_n, 1);
     ps_list_init(&h->ready);
     pthread_mutex_init(&h->lock, NULL);
-    init_cond(&h->news);
+    bridge_init_cond(&h->news);
     *out = h;
     return PS_OK;
 }

@@ -15,6 +15,8 @@ static bool must_signal(struct ps_bridge *b)
         return false;
     b->is_signalled = true;
     b->has_held = false;
+    if (b->is_resting)
+        pthread_cond_signal(&b->rested);
     atomic_fetch_add(&b->senders_n, 1);
     return true;
 }

@@ -33,13 +33,18 @@ def free_port() -> int:
 class Running:
     """`penstock serve` on a port of loopback; ended with the block.
 
-    config    written to a file as JSON, which is YAML
+    config    written to a file: a mapping as JSON, which is YAML, or YAML as it is
     env       of the process, over the present one
     server    "granian", or "uvicorn" for the same application as ASGI
     """
 
     def __init__(
-        self, config: Mapping[str, Any], folder: Path, *, env: Mapping[str, str] | None = None, server: str = "granian"
+        self,
+        config: Mapping[str, Any] | str,
+        folder: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        server: str = "granian",
     ) -> None:
         self.path = folder / "config.yaml"
         self.write(config)
@@ -83,10 +88,10 @@ class Running:
     ) -> None:
         self.close()
 
-    def write(self, config: Mapping[str, Any]) -> None:
+    def write(self, config: Mapping[str, Any] | str) -> None:
         """The configuration file, replaced at once as editors and config maps do."""
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps(config))
+        fresh.write_text(config if isinstance(config, str) else json.dumps(config))
         fresh.replace(self.path)
 
     def log(self) -> str:

@@ -130,6 +130,7 @@ def test_failed(journal: Journal) -> None:
     assert answer.status >= 500
     record = journal.next()
     has(record, outcome="failed", status=answer.status, usage=None, cost_usd=None)
+    has(record, group="spare", deployment="d2", model_served=None)
     assert record["error"]["fault"] == "server"
     assert len(record["attempts"]) > 2
 

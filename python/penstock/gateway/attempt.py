@@ -13,7 +13,7 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.gateway.answer import relayed
 from penstock.gateway.clock import now_s
 from penstock.journal.price import cost
-from penstock.journal.record import Attempt
+from penstock.journal.record import Attempt, Record
 from penstock.sse.usage import Usage
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ def served_by(call: Call, trial: Try) -> None:
     record.deployment = deployment.id
     record.provider = deployment.provider
     record.api_host = call.setup.place(deployment).api_host
+
+
+def asked_last(record: Record) -> None:
+    """Note in the record who was asked last: nobody has answered."""
+    last = record.attempts[-1]
+    record.group, record.deployment = last.group, last.deployment
+    record.provider, record.api_host = last.provider, last.api_host
 
 
 def account(call: Call, trial: Try, usage: Usage | None) -> None:

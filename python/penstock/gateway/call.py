@@ -15,7 +15,7 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body, error_event
 from penstock.gateway.answer import forwarded
-from penstock.gateway.attempt import refusal_of
+from penstock.gateway.attempt import asked_last, refusal_of
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
@@ -26,6 +26,7 @@ from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Record, error_of, new_id
+from penstock.routing.group import Group
 from penstock.routing.journey import Journey
 
 log = logging.getLogger("penstock.gateway")
@@ -46,6 +47,7 @@ class Call:
         "endpoint",
         "facts",
         "failure",
+        "group",
         "has_journey",
         "hooked",
         "inbound",
@@ -59,7 +61,8 @@ class Call:
 
     facts: CallFacts
     failure: Failure | None  # what the caller was told; None = an answer
-    journey: Journey  # with has_journey
+    group: Group  # this and journey with has_journey
+    journey: Journey
     key: Key
     journey_kind: ClassVar[type[Journey]] = Journey
     models_at: ClassVar[str] = "GET /v1/models"
@@ -97,6 +100,8 @@ class Call:
             if self.has_journey:
                 self.journey.close(now_s())
                 record.retries_n, record.fallbacks_n = self.journey.retries_n, self.journey.fallbacks_n
+            if record.group is None and record.attempts:
+                asked_last(record)
             record.close((now_s() - self.started_s) * 1000)
             self.setup.journal.put(record)
 
@@ -174,6 +179,7 @@ class Call:
             )
         if not may_use(self.key, group.name) and not may_use(self.key, model):
             raise BadRequest(f"the key {self.key.name!r} may not use the model {model!r}", param="model", status=403)
+        self.group = group
         retries = self.inbound.header("x-stainless-retry-count")
         self.journey = self.setup.routes.journey(
             group,

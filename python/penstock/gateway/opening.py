@@ -37,7 +37,6 @@ class Opened:
     __slots__ = (
         "chunks",
         "first",
-        "keepalive_s",
         "pathway",
         "response",
         "sent_s",
@@ -54,7 +53,6 @@ class Opened:
         self.tally = tally
         self.translator: StreamTranslator | None = pathway.stream()
         self.first = b""
-        self.keepalive_s: float | None = None
         self.sent_s = sent_s
         self.ttft_s: float | None = None
         self.upstream_bytes = 0

@@ -16,6 +16,7 @@ from penstock.dialects.failures import classify_event
 from penstock.errors import PenstockError
 from penstock.gateway.clock import now_s
 from penstock.gateway.inbound import CallerGone, Send
+from penstock.gateway.keepalive import interval_s, keep_alive
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import Rejoin
 from penstock.gateway.upstream import failure_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from penstock.gateway.call import Call
 
 DONE_EVENT = b"data: [DONE]\n\n"
-COMMENT = b": keep-alive\n\n"
 TURN_BYTES = 64 * 1024  # of one stream, before others get their turn: a provider's burst stops nobody else
 LINGER_S = 5.0  # for the last bytes of a connection after the last event, so that it can be used again
 ENDS_WITH_DONE = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
@@ -60,7 +60,8 @@ class Relay:
     async def run(self, opened: Opened, rejoin: Rejoin | None = None) -> Failure | None:
         """Send all of it; None when it was complete. What it raises (CallerGone, Diverged) resets the stream."""
         try:
-            pinger = self._pinger(opened)
+            every_s = interval_s(self._call)
+            pinger = asyncio.ensure_future(keep_alive(self, every_s)) if every_s else None
             try:
                 # In a task of its own: a piece then wakes this one coroutine, not the dozen that lead here.
                 failure = await asyncio.ensure_future(self._pump(opened, rejoin))
@@ -81,6 +82,15 @@ class Relay:
             tally = opened.tally
             self.text = tally.text() if rejoin is None or len(tally.text()) > len(self.text) else self.text
             self.is_text_only = not (tally.reasoning() or tally.tool_calls())
+
+    async def comment(self, data: bytes) -> None:
+        """Send what is no event."""
+        self.sent_bytes += len(data)
+        self.last_s = now_s()
+        try:
+            await self._send(data)
+        except self._closed as err:
+            raise self._gone(err) from None
 
     async def give(self, data: bytes) -> None:
         """Send these bytes."""
@@ -185,20 +195,6 @@ class Relay:
         assert self._split is not None
         out = [await hooked.chain.on_stream_event(hooked.call, event.raw) for event in self._split.feed(data)]
         return b"".join(out)
-
-    def _pinger(self, opened: Opened) -> asyncio.Task[None] | None:
-        every_s = opened.keepalive_s or self._call.setup.config.general.sse_keepalive_s
-        return None if not every_s else asyncio.ensure_future(self._ping(every_s))
-
-    async def _ping(self, every_s: float) -> None:
-        """A comment whenever nothing was sent for so long. Whole events only are sent, so it is never inside of one."""
-        while True:
-            quiet_s = now_s() - self.last_s
-            if quiet_s >= every_s:
-                self.last_s = now_s()
-                await self.give(COMMENT)
-            else:
-                await asyncio.sleep(every_s - quiet_s)
 
 
 _lingering: set[asyncio.Task[None]] = set()

@@ -7,6 +7,7 @@ same up to there.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from penstock.dialects.failure import Failure
@@ -14,6 +15,7 @@ from penstock.gateway.attempt import account, answer_headers, served_by
 from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
 from penstock.gateway.hooking import failure_of_hook
+from penstock.gateway.keepalive import interval_s, wait_aloud
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
 from penstock.gateway.relay import Relay
@@ -35,16 +37,19 @@ STREAM = (
 
 async def serve_stream(call: Call) -> None:
     """Answer it."""
-    begun = await _begun(call)
+    begun, relay = await _first(call)
     if isinstance(begun, Failure):
-        await call.refuse(begun)
+        if relay is None:
+            await call.refuse(begun)
+        else:
+            await call.break_off(begun, relay.give)
+            await call.inbound.end()
         return
     trial, opened = begun
     served_by(call, trial)
-    call.record.status = 200
-    headers = [*STREAM, *answer_headers(call, trial, opened.response)]
     try:
-        relay = Relay(call, await call.inbound.begin(200, headers))
+        if relay is None:
+            relay = await _begin_answer(call, answer_headers(call, trial, opened.response))
     except BaseException:
         opened.close()
         raise
@@ -55,6 +60,34 @@ async def serve_stream(call: Call) -> None:
     await call.inbound.end()
     if call.hooked is not None and failure is None:
         await call.hooked.streamed(relay.text, model=call.record.model_served or "", deployment=trial.deployment.id)
+
+
+async def _begin_answer(call: Call, headers: list[tuple[str, str]]) -> Relay:
+    call.record.status = 200
+    return Relay(call, await call.inbound.begin(200, [*STREAM, *headers]))
+
+
+async def _first(call: Call) -> tuple[Begun | Failure, Relay | None]:
+    """A stream that speaks, or the failure; and the relay if comments had to be sent before it."""
+    every_s = interval_s(call)
+    if every_s is None:
+        return await _begun(call), None
+    work = asyncio.ensure_future(_begun(call))
+    try:
+        ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
+        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids))
+        return await work, relay
+    except BaseException:
+        await _undo(work)
+        raise
+
+
+async def _undo(work: asyncio.Task[Begun | Failure]) -> None:
+    """Nobody waits for it any more: reset it at the provider."""
+    work.cancel()
+    (came,) = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(came, Begun):
+        came.opened.close()
 
 
 async def _begun(call: Call) -> Begun | Failure:

@@ -8,6 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from penstock.config.models import Config
+from penstock.gateway.app import Gateway
+from penstock.gateway.workers import RUN_DIR
 from penstock.testing import Pace, Provider, Turn, faults
 from tests.gateway.answers import Answer, ask
 from tests.gateway.crowd import Crowd
@@ -129,3 +132,12 @@ def test_liveness_answers_while_the_loop_is_busy(tmp_path: Path) -> None:
                 (tmp_path / "released").touch()
                 thread.join(60)
             assert [each.text for each in got] == ["At last."]
+
+
+def test_a_drain_holds_for_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever probes readiness does not choose the worker."""
+    monkeypatch.setenv(RUN_DIR, str(tmp_path))
+    first, second = Gateway(Config()), Gateway(Config())
+    assert not second.is_draining
+    first.drain()
+    assert first.is_draining and second.is_draining

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -370,6 +371,29 @@ print("done")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+def test_an_interrupted_blocking_call_resets_the_provider(primary: Provider) -> None:
+    """Ctrl-C while a call waits."""
+    primary.fault(faults.silence())
+    code = f"""
+import penstock
+router = penstock.Router(model_list={rows(primary)!r})
+try:
+    router.chat_sync({BODY!r})
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        primary.wait_for(1, timeout_s=WAIT_S)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
+        eventually_sync(lambda: primary.requests[0].is_aborted)
+        process.stdin.write("\n")
+    assert process.returncode == 0
 
 
 # -- the rest of the core --

@@ -8,8 +8,10 @@ in the same round. Results: bench/out/gateway.json and a table of medians; targe
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +29,8 @@ from bench.run import machine, progress
 OUT = Path("bench/out/gateway.json")
 CORE = "0"
 DIRECT = "direct"
+FAILED = (Wrong, OSError, subprocess.SubprocessError, http.client.HTTPException)
+REST_S = 0.3  # for the streams that were cut to be over everywhere
 CELLS = ("unary", "lone", "together", "spread", "many")
 
 
@@ -65,20 +69,23 @@ def start(name: str, folder: Path, upstream: str, stack: ExitStack) -> Contender
 
 
 def one_round(contenders: list[Contender], args: argparse.Namespace, index: int) -> list[dict[str, Any]]:
-    results = []
+    results: list[dict[str, Any]] = []
     for contender in contenders:
         if contender.program is not None:
             contender.program.wake()
-        check(contender.port)
         for cell in args.cells:
             progress(f"round {index + 1}/{args.rounds} {contender.name} {cell}")
+            result: dict[str, Any] = {"gateway": contender.name, "round": index, "cell": cell}
             try:
-                figures = contender.measure(cell, args.seconds)
-            except Wrong as err:
-                figures = {"wrong": str(err)}
-            results.append({"gateway": contender.name, "round": index, "cell": cell, **figures})
-            time.sleep(0.3)  # for the streams that were cut to be over everywhere
-        check(contender.port)
+                check(contender.port)
+                result |= contender.measure(cell, args.seconds)
+                time.sleep(REST_S)
+                check(contender.port)
+            except FAILED as err:
+                result["wrong"] = repr(err)
+            results.append(result)
+            if args.verbose:
+                print(json.dumps(results[-1]), file=sys.stderr)
         if contender.program is not None:
             contender.program.sleep()
     return results
@@ -93,7 +100,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             progress(f"starting {name}")
             try:
                 contenders.append(start(name, folder, upstream, stack))
-            except (NotInstalled, RuntimeError, Wrong) as err:
+            except (NotInstalled, RuntimeError, *FAILED) as err:
                 print(f"bench: without {name}: {err}", file=sys.stderr)
         rounds = []
         for index in range(args.rounds):
@@ -115,6 +122,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement; wrk takes whole ones")
     parser.add_argument("--cells", help=f"of {', '.join(CELLS)}; default: all")
+    parser.add_argument("--verbose", action="store_true", help="each measurement, as it is made")
     args = parser.parse_args()
     args.gateways = args.gateways or list(NAMES)
     args.cells = args.cells.split(",") if args.cells else list(CELLS)

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIGITS_N = 40, PIECE_BYTES = 65536, START_LIMIT_MS = 20000, SAMPLES_N = 1 << 20 };
+enum { DIGITS_N = 40, PIECE_BYTES = 65536, START_LIMIT_MS = 8000, SAMPLES_N = 1 << 20 };
 
 struct stream {
     int fd;

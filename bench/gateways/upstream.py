@@ -1,6 +1,6 @@
 """The provider that all gateways have: `penstock upstream` on a core of its own, and what it says.
 
-A request with "stream" gets 400 tokens of 40 bytes, 20 a second; with "max_tokens" 5 all of five tokens at once. Others
+A request with "stream" gets 400 tokens of 40 bytes, 20 a second; "short" all of five tokens at once. Others
 get the preset's whole answer. Each token is its number and the time of its sending.
 """
 
@@ -22,8 +22,9 @@ TEXT = "A penstock carries water under pressure to the turbine."
 STAMP = "{penstock:stamp:seq}{penstock:stamp:ns0}"
 
 
-def request(**extra: object) -> bytes:
-    return json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "What is it?"}], **extra}).encode()
+def request(question: str = "What is it?", *, stream: bool = False) -> bytes:
+    document = {"model": MODEL, "messages": [{"role": "user", "content": question}], **({"stream": True} if stream else {})}
+    return json.dumps(document).encode()
 
 
 def raw(port: int, body: bytes) -> bytes:
@@ -46,7 +47,7 @@ reply = {{ preset = "openai_chat_stream", text = "{text}", {more} }}
 def script() -> str:
     """As TOML."""
     kinds = (
-        ('{ "/stream" = true, "/max_tokens" = 5 }', f"deltas_n = {SHORT_TOKENS}"),
+        ('{ "/stream" = true, "/messages/0/content" = "short" }', f"deltas_n = {SHORT_TOKENS}"),
         ('{ "/stream" = true }', f"deltas_n = {TOKENS}, per_s = {PER_S}"),
     )
     return "\n".join(RULE.format(path=PATH, match=match, text=STAMP, more=more) for match, more in kinds)

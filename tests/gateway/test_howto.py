@@ -1,7 +1,8 @@
-"""The programs of docs/howto/router.md and the hook of docs/howto/gateway.md run exactly as written."""
+"""The programs of docs/howto/router.md and the files of docs/howto/gateway.md work exactly as written."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.router import Router, RouterError
 from penstock.testing import Provider
 
 HOWTO = Path(__file__).parents[2] / "docs/howto"
@@ -29,8 +31,6 @@ def provider() -> Iterator[Provider]:
 
 
 def run(folder: Path, name: str, provider: Provider) -> str:
-    import os
-
     done = subprocess.run(
         [sys.executable, "-W", "error", name],
         cwd=folder,
@@ -51,3 +51,19 @@ def test_the_routers_programs_run(tmp_path: Path, provider: Provider) -> None:
     text, events = run(tmp_path, "blocking.py", provider).splitlines()
     assert text == "It carries water."
     assert events.endswith(" events")
+
+
+def test_the_gateways_files_work(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("gateway.md", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    keys = {"LITELLM_MASTER_KEY": "sk-master", "TEAM_A_KEY": "sk-team-a"}
+    for name, value in {**provider.env(), **keys}.items():
+        monkeypatch.setenv(name, value)
+    asked = {"model": "gpt", "messages": [{"role": "user", "content": "What is a penstock?"}]}
+    with Router("config.yaml") as router:
+        assert router.chat_sync(asked).status == 200
+        with pytest.raises(RouterError, match="does not belong into a prompt"):
+            router.chat_sync({**asked, "messages": [{"role": "user", "content": "-----BEGIN PRIVATE KEY-----"}]})
+    assert provider.requests[0].json()["temperature"] == 0
+    assert len(Path("journal.jsonl").read_text().splitlines()) == 2
+    assert len(Path("spend.txt").read_text().splitlines()) == 1

@@ -26,6 +26,7 @@ KEEPALIVE_S = "75"  # above the 60 s after which load balancers give an idle con
 LEVELS = ("debug", "info", "warning", "error", "critical")
 CONNECTIONS = 16384  # of one worker at a time; more wait in the backlog
 WORN_VARIABLE = "PENSTOCK_MAX_REQUESTS"
+LEVEL_VARIABLE = "PENSTOCK_LOG_LEVEL"
 IGNORED = ("run_gunicorn", "run_hypercorn", "detailed_debug", "use_queue", "telemetry")
 
 
@@ -108,6 +109,7 @@ def _serve(options: argparse.Namespace) -> int:
         print(f"penstock serve: {err}", file=sys.stderr)
         return 2
     os.environ[WORN_VARIABLE] = str(options.max_requests_before_restart)
+    os.environ[LEVEL_VARIABLE] = options.log_level
     serve(options, connections=CONNECTIONS, drain_s=config.general.drain_s)
     return 0
 
@@ -134,6 +136,8 @@ def worker() -> Gateway:
     from penstock.config.report import report
     from penstock.gateway.app import Gateway
 
+    if level := os.environ.get(LEVEL_VARIABLE):
+        show_log(level)
     path = os.environ.get(CONFIG_VARIABLE)
     if path is None:
         return Gateway(single_model(), on_worn=worn_out())
@@ -142,6 +146,16 @@ def worker() -> Gateway:
         print(report(loaded), file=sys.stderr)
         raise SystemExit(2)
     return Gateway(loaded.config, config_path=path, on_worn=worn_out())
+
+
+def show_log(level: str) -> None:
+    """The gateway's own words to stderr, beside those of the server; under another server that is its affair."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    logger = logging.getLogger("penstock")
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+    logger.propagate = False
 
 
 def worn_out() -> tuple[int, Callable[[], None]] | None:

@@ -8,6 +8,7 @@ same up to there.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.dialects.failure import Failure
@@ -110,7 +111,8 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
             if failure is not None:
                 _attempt_at(call, trial).fault = failure.fault.value
         except Diverged as err:
-            failure = Failure(fault=first.fault, message=f"{first.message}; rescue failed: {err}") if first else None
+            assert first is not None  # only a rescue can diverge
+            failure = first = replace(first, message=f"{first.message}; rescue failed: {err}")
             call.journey.dropped(trial.deployment, now_s())
         finally:
             _note(call, trial, opened, relay)
@@ -170,9 +172,9 @@ def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
     record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
     _attempt_at(call, trial).ended_ms = (now_s() - call.started_s) * 1000
     usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
-    if not tally.is_complete:
+    record.usage_is_estimate = not tally.is_complete  # a rescue may have completed it
+    if record.usage_is_estimate:
         usage = _seen(call, opened, usage)
-        record.usage_is_estimate = True
     account(call, trial, usage)
     if call.setup.config.journal.keep_text:
         record.answer_text = relay.text

@@ -23,7 +23,11 @@ STAMP = "{penstock:stamp:seq}{penstock:stamp:ns0}"
 
 
 def request(question: str = "What is it?", *, stream: bool = False) -> bytes:
-    document = {"model": MODEL, "messages": [{"role": "user", "content": question}], **({"stream": True} if stream else {})}
+    document = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": question}],
+        **({"stream": True} if stream else {}),
+    }
     return json.dumps(document).encode()
 
 

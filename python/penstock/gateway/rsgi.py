@@ -19,7 +19,18 @@ UNWATCHED_S = 0.01
 class RSGIInbound:
     """One HTTP request of Granian."""
 
-    __slots__ = ("_gone_future", "_protocol", "_scope", "_task", "_timer", "extra", "is_gone", "method", "path", "query")
+    __slots__ = (
+        "_gone_future",
+        "_protocol",
+        "_scope",
+        "_task",
+        "_timer",
+        "extra",
+        "is_gone",
+        "method",
+        "path",
+        "query",
+    )
 
     closed: tuple[type[Exception], ...] = (ProtocolClosed,)
 

@@ -105,6 +105,19 @@ def test_the_provider_sees_it(place: Place, kind: str, doing: str, model: str) -
         assert record["events_n"] > 0 < record["sent_bytes"]
 
 
+@pytest.mark.parametrize("kind", ["stream", "whole"])
+def test_who_leaves_at_once(place: Place, kind: str) -> None:
+    """Before anybody watches for it: what reaches the provider all the same is ended there."""
+    place.provider.heal()
+    place.provider.fault(faults.silence())
+    place.provider.clear()
+    for _ in range(5):
+        place.call("h1", stream=kind == "stream").close()
+    ready = place.gateway.ready
+    eventually_sync(lambda: (ready()["in_flight"], ready()["transport"]["running"]) == (0, 0), "nothing in flight")
+    eventually_sync(lambda: place.provider.stats().running == 0, "nothing runs at the provider")
+
+
 def test_in_the_other_dialect(place: Place) -> None:
     """Through translation, too."""
     records_n = len(place.records())

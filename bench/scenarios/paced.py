@@ -20,7 +20,7 @@ from bench.scenarios import Floor, Goal, Target
 from tests.transport.certs import Authority
 
 VARIANTS = ("spread", "together")
-PEERS = ("penstock-h2", "penstock", "aiohttp", "httpx-h2", "pyreqwest-live-h2")
+PEERS = ("penstock-h2", "penstock-gather-h2", "penstock", "aiohttp", "httpx-h2", "pyreqwest-live-h2")
 ROUNDS = 3
 CONCURRENCY = 100
 WARMUP = 200

@@ -18,6 +18,7 @@ __all__ = ["Clocks", "failure_of", "transport_of"]
 
 QUEUE_S = 60.0  # for a free connection
 WRITE_S = 60.0  # without progress while the request is sent
+GATHER_S = 0.001  # that tokens of different streams may wait for each other once there are many (decision 017)
 
 
 def transport_of(settings: UpstreamSettings) -> Transport:
@@ -27,6 +28,7 @@ def transport_of(settings: UpstreamSettings) -> Transport:
         max_connections=settings.max_connections,
         max_connections_per_origin=settings.max_connections_per_origin,
         idle_s=settings.idle_s,
+        gather_s=GATHER_S,
     )
     return Transport(http2=HTTP2() if settings.http2 else False, limits=limits, tls=tls, trust_env=settings.trust_env)
 

@@ -29,7 +29,10 @@ EVENT_BYTES = 40
 INTERVAL_MS = 10
 PHASES = {"spread": 100, "together": 1}
 FLOOR = Floor(answer_bytes=EVENTS * EVENT_BYTES, path=str(EVENTS))
-GOALS = (Goal("penstock-h2", 1 / 3, "aiohttp", "cpu_us_per_event"),)
+GOALS = (
+    Goal("penstock-h2", 1 / 3, "aiohttp", "cpu_us_per_event"),
+    Goal("penstock-gather-h2", 1 / 3, "aiohttp", "cpu_us_per_event"),
+)
 
 HEAD = b'data: {"i":%d,"d":"'
 ANSWER = Events(EVENTS, EVENT_BYTES, HEAD)

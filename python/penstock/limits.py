@@ -68,7 +68,8 @@ class Limits:
     upload_bytes                of a streamed request body that is not yet sent, before its source is paused
     gather_s                    body bytes that come so soon after a wake-up of their event loop wait for it to pass, so
                                 that a hundred paced streams cost one wake-up and not a hundred; 0 = not at all. A head,
-                                a body's first bytes, its end and large pieces never wait
+                                a body's first bytes, its end and large pieces do not wait once they were read; while a
+                                trickle goes on, reading itself may be so late
     body_bytes                  most that read() and request() collect; None = no limit
     """
 

@@ -104,7 +104,7 @@ class Limits:
         check.count("info_count", self.info_count)
         check.count("buffer_bytes", self.buffer_bytes, least=4 * KIB, most=1024 * MIB)
         check.count("upload_bytes", self.upload_bytes, least=4 * KIB, most=1024 * MIB)
-        check.seconds("gather_s", self.gather_s, most_s=1.0)
+        check.seconds("gather_s", self.gather_s, most_s=0.1)
         if self.body_bytes is not None:
             check.count("body_bytes", self.body_bytes, least=1, most=2**62)
 

@@ -34,7 +34,9 @@ class PenstockPeer:
         await self._transport.aclose()
 
 
-async def open_peer(*, ca_file: str | None, connections: int, http2: bool = False, gather_s: float = 0.0) -> PenstockPeer:
+async def open_peer(
+    *, ca_file: str | None, connections: int, http2: bool = False, gather_s: float = 0.0
+) -> PenstockPeer:
     limits = Limits(max_connections=connections, max_connections_per_origin=connections, gather_s=gather_s)
     tls = TLS(ca_file=ca_file) if ca_file else TLS()
     return PenstockPeer(Transport(http2=http2, limits=limits, tls=tls, timeouts=Timeouts(total_s=60)))

@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
     parser.add_argument("gateways", nargs="*", default=[], help=f"of {', '.join(NAMES)}; default: all")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement; wrk takes whole ones")
     parser.add_argument("--cells", help=f"of {', '.join(CELLS)}; default: all")
     parser.add_argument("--verbose", action="store_true", help="each measurement, as it is made")

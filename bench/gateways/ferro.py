@@ -29,6 +29,8 @@ def launch(name: str, folder: Path, upstream: str, port: int) -> Launch:
         "LOG_LEVEL": "error",
         "FERRO_MODEL_CATALOG_TIMEOUT": "0",
         "GOMAXPROCS": "1",
+        "RATE_LIMIT_RPS": "1000000",
+        "RATE_LIMIT_BURST": "1000000",
     }
     version = ".".join(map(str, where.version("ferrogw")))
     return Launch([str(where.folder / "bin/ferrogw"), "serve"], version, "/readyz", env=env)

@@ -60,7 +60,18 @@ def check(port: int) -> None:
 def unary(port: int, program: Program | None, connections: int, seconds: float) -> dict[str, Any]:
     """Whole answers for so long: rate, latency, the gateway's CPU for each."""
     began_us = program.cpu_us() if program else 0.0
-    command = ["taskset", "-c", CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    command = [
+        "taskset",
+        "-c",
+        CORE,
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--latency",
+        "--timeout",
+        "20s",
+    ]
     command += ["-s", str(HERE / "unary.lua"), f"http://127.0.0.1:{port}", "--", KEY, request().decode()]
     # wrk counts its own -d in whole seconds; what it took is in its answer.
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S)

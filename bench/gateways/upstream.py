@@ -23,11 +23,9 @@ STAMP = "{penstock:stamp:seq}{penstock:stamp:ns0}"
 
 
 def request(question: str = "What is it?", *, stream: bool = False) -> bytes:
-    document = {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": question}],
-        **({"stream": True} if stream else {}),
-    }
+    document: dict[str, object] = {"model": MODEL, "messages": [{"role": "user", "content": question}]}
+    if stream:
+        document["stream"] = True
     return json.dumps(document).encode()
 
 

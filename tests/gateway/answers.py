@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +26,11 @@ class Answer:
     model: str | None = None
     raw: bytes = b""
     events: list[dict[str, Any]] = field(default_factory=list)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The whole lines of a file that is being written; none when there is no file yet."""
+    return path.read_text().split("\n")[:-1] if path.exists() else []
 
 
 def ask(client: httpx.Client, model: str, *, stream: bool, **fields: Any) -> Answer:

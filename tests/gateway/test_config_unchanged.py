@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from penstock.testing import Provider, Turn, faults
-from tests.gateway.answers import ASKED, Answer, ask
+from tests.gateway.answers import ASKED, Answer, ask, lines_of
 from tests.gateway.running import MASTER, Running
 from tests.waiting import eventually_sync
 
@@ -249,8 +249,7 @@ def test_drop_params(team: Team) -> None:
 
 def test_callbacks(team: Team) -> None:
     def calls() -> list[dict[str, Any]]:
-        lines = team.calls_path.read_text().splitlines() if team.calls_path.exists() else []
-        return [call for call in map(json.loads, lines) if call["model_group"] == "logged"]
+        return [call for call in map(json.loads, lines_of(team.calls_path)) if call["model_group"] == "logged"]
 
     answer = team.ask("logged", stream=True)
     team.providers["spare"].fault(faults.status(400, "no"))

@@ -16,7 +16,7 @@ import pytest
 
 from penstock.testing import Provider, faults
 from penstock.testing.fault import Fault
-from tests.gateway.answers import ASKED, ask
+from tests.gateway.answers import ASKED, ask, lines_of
 from tests.gateway.running import MASTER, Running, config_of, deployment
 from tests.waiting import eventually_sync
 
@@ -51,12 +51,8 @@ class Place:
 
     def last_record(self, n: int) -> dict[str, Any]:
         """The n-th after the first ones."""
-
-        def lines() -> list[str]:
-            return self.journal.read_text().splitlines() if self.journal.exists() else []
-
-        eventually_sync(lambda: len(lines()) >= SAMPLES_N + n, "a record")
-        record: dict[str, Any] = json.loads(lines()[SAMPLES_N + n - 1])
+        eventually_sync(lambda: len(lines_of(self.journal)) >= SAMPLES_N + n, "a record")
+        record: dict[str, Any] = json.loads(lines_of(self.journal)[SAMPLES_N + n - 1])
         return record
 
 

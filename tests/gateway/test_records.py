@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.testing import Pace, Provider, Turn, faults
-from tests.gateway.answers import ask
+from tests.gateway.answers import ask, lines_of
 from tests.gateway.running import MASTER, Running, config_of, deployment
 from tests.waiting import eventually_sync
 
@@ -45,7 +45,7 @@ class Journal:
         self.read_n = 0
 
     def lines(self) -> list[str]:
-        return self.path.read_text().splitlines() if self.path.exists() else []
+        return lines_of(self.path)
 
     def next(self) -> Record:
         """The record of the one request since the last look."""

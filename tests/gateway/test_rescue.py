@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from penstock.testing import Provider, ToolCall, Turn, faults
-from tests.gateway.answers import ASKED, Answer, ask
+from tests.gateway.answers import ASKED, Answer, ask, lines_of
 from tests.gateway.running import Running, config_of, deployment
 from tests.waiting import eventually_sync
 
@@ -50,8 +50,11 @@ class Place:
         found: list[dict[str, Any]] = []
 
         def is_there() -> bool:
-            lines = self.journal.read_text().splitlines() if self.journal.exists() else []
-            found[:] = [each for each in map(json.loads, lines) if each["id"] == answer.headers["x-litellm-call-id"]]
+            found[:] = [
+                each
+                for each in map(json.loads, lines_of(self.journal))
+                if each["id"] == answer.headers["x-litellm-call-id"]
+            ]
             return bool(found)
 
         eventually_sync(is_there, "a record")

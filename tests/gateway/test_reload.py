@@ -123,6 +123,7 @@ BAD = {
     "no-deployments": ("{}", "model_list"),
     "unset-variable": (json.dumps(row(api_key="os.environ/NOT_SET_HERE")), "NOT_SET_HERE"),
     "no-such-callback": (json.dumps({**row(), "litellm_settings": {"callbacks": ["no_such.hook"]}}), "no_such"),
+    "no-key-any-more": (json.dumps(row()), "let everybody in"),
     "no-such-prices": (json.dumps({**row(), "penstock_settings": {"journal": {"prices": "/no/such"}}}), "/no/such"),
 }
 

@@ -40,6 +40,9 @@ class Reloading:
     def _take(self, config: Config, complaints: Sequence[Complaint]) -> None:
         for each in complaints:
             log.warning("configuration: %s", each)
+        if self._gateway.setup.config.general.keys and not config.general.keys:
+            log.error("the new configuration has no key any more and would let everybody in: the old one stays")
+            return
         try:
             self._gateway.replace(config)
         except UNUSABLE as err:

@@ -65,8 +65,11 @@ def goals(outcome: dict[str, Any]) -> list[dict[str, Any]]:
     for goal in GOALS:
         values = own.get(goal.cell, {}).get(goal.figure)
         if values:
-            is_reached = values[0] >= goal.limit if goal.is_least else values[0] <= goal.limit
+            is_reached: bool | None = values[0] >= goal.limit if goal.is_least else values[0] <= goal.limit
             sign = ">=" if goal.is_least else "<="
+            floor = outcome["summary"].get(DIRECT, {}).get(goal.cell, {}).get(goal.figure.removeprefix("added_"))
+            if goal.figure.startswith("added_") and floor and floor[0] > goal.limit:
+                is_reached = None  # the upstream alone is later than that: the machine is too busy to tell
             found.append({"text": f"{goal.text} {sign} {goal.limit:.0f}", "value": values, "is_reached": is_reached})
     for name, cells in outcome["summary"].items():
         if name.startswith("litellm") and (theirs := cells.get("unary", {}).get("cpu_us")) and "unary" in own:
@@ -111,6 +114,6 @@ def table(outcome: dict[str, Any]) -> str:
         lines.append(" | ".join([f"{name} {outcome['versions'].get(name, '')}", *row]))
     for goal in outcome["goals"]:
         middle, low, high = goal["value"]
-        verdict = "reached" if goal["is_reached"] else "MISSED "
+        verdict = {True: "reached", False: "MISSED ", None: "unclear"}[goal["is_reached"]]
         lines.append(f"  {verdict} {goal['text']}: {middle:.1f} ({low:.1f}..{high:.1f})")
     return "\n".join(lines)

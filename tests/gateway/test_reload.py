@@ -113,7 +113,8 @@ async def test_a_change_under_load(
 
 
 def row(**params: Any) -> dict[str, Any]:
-    return {"model_list": [{"model_name": "m", "litellm_params": {"model": "openai/m", "api_key": "k", **params}}]}
+    model = {"model_name": "m", "litellm_params": {"model": "openai/m", "api_key": "k", **params}}
+    return {"model_list": [model], "general_settings": {"master_key": "sk-x"}}
 
 
 # id: the file's text, and what the log says of it
@@ -123,7 +124,7 @@ BAD = {
     "no-deployments": ("{}", "model_list"),
     "unset-variable": (json.dumps(row(api_key="os.environ/NOT_SET_HERE")), "NOT_SET_HERE"),
     "no-such-callback": (json.dumps({**row(), "litellm_settings": {"callbacks": ["no_such.hook"]}}), "no_such"),
-    "no-key-any-more": (json.dumps(row()), "let everybody in"),
+    "no-key-any-more": (json.dumps({**row(), "general_settings": {}}), "let everybody in"),
     "no-such-prices": (json.dumps({**row(), "penstock_settings": {"journal": {"prices": "/no/such"}}}), "/no/such"),
 }
 

@@ -59,8 +59,8 @@ test-tsan: ## C tests of the two-thread rooms under TSan
 	@$(if $(or $(T),$(TSAN_T)),$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/c SAN=thread \
 	    check T="$(or $(T),$(TSAN_T))",echo "no test of a two-thread room yet")
 
-test-py: build $(VENV)/.peers ## pytest without the slow ones; ARGS="-k name" goes to pytest
-	@$(PY) -m pytest -q -m "not slow" --ignore=tests/house $(ARGS)
+test-py: build $(VENV)/.peers ## pytest without the slow ones, two halves side by side; ARGS="-k name" goes to pytest
+	@.ci/halves "$(PY)" -q -m "not slow" $(ARGS)
 
 test-slow: build $(VENV)/.peers ## pytest, only what takes more than 30 s
 	@$(PY) -m pytest -q -m slow $(ARGS)

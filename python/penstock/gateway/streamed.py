@@ -51,8 +51,9 @@ async def serve_stream(call: Call) -> None:
     try:
         if relay is None:
             relay = await _begin_answer(call, answer_headers(call, trial, opened.response))
-    except BaseException:
+    except BaseException:  # the caller left just now: what the provider has said is accounted all the same
         opened.close()
+        _note(call, trial, opened)
         raise
     call.record.ttft_ms = None if opened.ttft_s is None else (now_s() - call.started_s) * 1000
     failure = await _relay(call, begun, relay)
@@ -115,7 +116,8 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
             failure = first = replace(first, message=f"{first.message}; rescue failed: {err}")
             call.journey.dropped(trial.deployment, now_s())
         finally:
-            _note(call, trial, opened, relay)
+            _note(call, trial, opened)
+            _note_sent(call, relay)
         if failure is None:
             usage = call.record.usage
             call.record.outcome = "complete"
@@ -160,21 +162,26 @@ def _attempt_at(call: Call, trial: Try) -> Attempt:
     return next(each for each in reversed(call.record.attempts) if each.deployment == trial.deployment.id)
 
 
-def _note(call: Call, trial: Try, opened: Opened, relay: Relay) -> None:
-    """What the stream has shown, for the record: also when it was cut or the caller left."""
-    record, tally, gaps = call.record, opened.tally, relay.gaps
-    served_by(call, trial)
+def _note_sent(call: Call, relay: Relay) -> None:
+    """What the caller got, for the record."""
+    record, gaps = call.record, relay.gaps
     record.sent_bytes = relay.sent_bytes
+    record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
+    if call.setup.config.journal.keep_text:
+        record.answer_text = relay.text
+
+
+def _note(call: Call, trial: Try, opened: Opened) -> None:
+    """What the provider's stream has shown, for the record: also when it was cut or the caller left."""
+    record, tally = call.record, opened.tally
+    served_by(call, trial)
     record.upstream_received_bytes += opened.upstream_bytes
     record.events_n += tally.events_n
     record.finish_reason = tally.finish_reason
     record.model_served, record.answer_id = tally.model, tally.id
-    record.gap_p50_ms, record.gap_p99_ms = gaps.percentile_ms(0.5), gaps.percentile_ms(0.99)
     _attempt_at(call, trial).ended_ms = (now_s() - call.started_s) * 1000
     usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
     record.usage_is_estimate = not tally.is_complete  # a rescue may have completed it
     if record.usage_is_estimate:
         usage = _seen(call, opened, usage)
     account(call, trial, usage)
-    if call.setup.config.journal.keep_text:
-        record.answer_text = relay.text

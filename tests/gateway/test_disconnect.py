@@ -54,19 +54,24 @@ class Place:
         )
         env = self.provider.trust.env()
         self.gateway = stack.enter_context(Running(config, journal.parent, env=env, server=server))
+        self.calls_n = 0
 
     def call(self, model: str, *, stream: bool, path: str = "/v1/chat/completions") -> socket.socket:
         """A connection on which a request was sent."""
         body = json.dumps({"model": model, "messages": ASKED, "stream": stream, "max_tokens": 9}).encode()
+        self.calls_n += 1
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {MASTER}\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {MASTER}\r\n"
+            f"x-request-id: call-{self.calls_n}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         sock = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=30)
         sock.sendall(head.encode() + body)
         return sock
 
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in lines_of(self.journal)]
+    def record(self) -> dict[str, Any] | None:
+        """Of the latest call; None while it is not written."""
+        records = (json.loads(line) for line in lines_of(self.journal))
+        return next((each for each in records if each["caller_id"] == f"call-{self.calls_n}"), None)
 
 
 @pytest.fixture(scope="module", params=["granian", "uvicorn"])
@@ -75,13 +80,14 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Place(stack, tmp_path_factory, request.param)
 
 
-def check_gone(place: Place, records_n: int) -> dict[str, Any]:
+def check_gone(place: Place) -> dict[str, Any]:
     """The provider has seen it, nothing is left in flight, and the record says so."""
     assert place.provider.wait_done(0, timeout_s=30).is_aborted
     ready = place.gateway.ready
     eventually_sync(lambda: (ready()["in_flight"], ready()["transport"]["running"]) == (0, 0), "nothing in flight")
-    eventually_sync(lambda: len(place.records()) > records_n, "a record")
-    record = place.records()[-1]
+    eventually_sync(lambda: place.record() is not None, "a record")
+    record = place.record()
+    assert record is not None
     assert (record["outcome"], record["finish_reason"], len(record["attempts"])) == ("cancelled", None, 1), record
     assert len(place.provider.requests) == 1, "nobody is asked instead"
     assert "Traceback" not in place.gateway.log()
@@ -91,7 +97,7 @@ def check_gone(place: Place, records_n: int) -> dict[str, Any]:
 @pytest.mark.parametrize("model", ["h2", "h1"])
 @pytest.mark.parametrize("kind, doing", CASES)
 def test_the_provider_sees_it(place: Place, kind: str, doing: str, model: str) -> None:
-    fault, records_n = FAULTS[doing], len(place.records())
+    fault = FAULTS[doing]
     place.provider.heal()
     place.provider.clear()
     if fault is not None:
@@ -100,7 +106,7 @@ def test_the_provider_sees_it(place: Place, kind: str, doing: str, model: str) -
         if kind == "stream" and doing in ("speaking", "stalled"):
             assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
         place.provider.wait_for(1)
-    record = check_gone(place, records_n)
+    record = check_gone(place)
     if doing == "speaking":
         assert record["events_n"] > 0 < record["sent_bytes"]
 
@@ -120,12 +126,11 @@ def test_who_leaves_at_once(place: Place, kind: str) -> None:
 
 def test_in_the_other_dialect(place: Place) -> None:
     """Through translation, too."""
-    records_n = len(place.records())
     place.provider.heal()
     place.provider.clear()
     with closing(place.call("claude", stream=True)) as sock:
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
-    assert check_gone(place, records_n)["events_n"] > 0
+    assert check_gone(place)["events_n"] > 0
 
 
 def test_a_caller_that_does_not_read(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -143,7 +148,7 @@ def test_a_caller_that_does_not_read(tmp_path_factory: pytest.TempPathFactory) -
                     assert client.get("/health/readiness").json()["in_flight"] == 1
                 seen.append(place.provider.stats().events)
             assert place.gateway.held().rss_bytes - before.rss_bytes < 100 << 20
-        check_gone(place, 0)
+        check_gone(place)
 
 
 def read_all(sock: socket.socket) -> None:
@@ -194,15 +199,16 @@ def test_many_at_once(place: Place) -> None:
 
 def test_during_a_pause_before_a_retry(place: Place) -> None:
     """No further attempt is made for somebody who has left."""
-    records_n = len(place.records())
     place.provider.heal()
     place.provider.says("Again?")
     place.provider.clear()
     place.provider.fault(faults.rate_limit(retry_after_s=1), times=1)
     with closing(place.call("h2", stream=False)):
         place.provider.wait_done(0)
-    eventually_sync(lambda: len(place.records()) > records_n, "a record")
-    assert place.records()[-1]["outcome"] == "cancelled"
+    eventually_sync(lambda: place.record() is not None, "a record")
+    record = place.record()
+    assert record is not None
+    assert record["outcome"] == "cancelled"
     assert len(place.provider.requests) == 1
     with place.gateway.client() as client:
         assert ask(client, "h1", stream=False).text == "Again?"

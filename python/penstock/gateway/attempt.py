@@ -5,6 +5,7 @@ The record's attempts and the `x-litellm-*` headers are the same facts, once for
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import penstock
@@ -14,15 +15,25 @@ from penstock.gateway.answer import relayed
 from penstock.gateway.clock import now_s
 from penstock.journal.price import cost
 from penstock.journal.record import Attempt, Record
+from penstock.routing.journey import GiveUp, Try
 from penstock.sse.usage import Usage
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
     from penstock.response import Response
-    from penstock.routing.journey import Try
 
 CANCELLED = Failure(fault=Fault.CANCELLED, message="the caller went away")  # of an attempt that did not end by itself
 VERSION = ("x-litellm-version", penstock.__version__)
+
+
+async def next_try(call: Call) -> Try | Failure:
+    """The journey's next step, once its pause is over; the failure that tells most when there is none."""
+    step = call.journey.step(now_s(), call.roll())
+    if isinstance(step, GiveUp):
+        return step.failure
+    if step.wait_s:
+        await asyncio.sleep(step.wait_s)
+    return step
 
 
 def begin_attempt(call: Call, trial: Try) -> Attempt:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, refusal_of
+from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, next_try, refusal_of
 from penstock.gateway.clock import now_s
 from penstock.gateway.opening import Opened, open_stream
-from penstock.routing.journey import GiveUp, Try
+from penstock.routing.journey import Try
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
@@ -32,11 +32,9 @@ async def begin(call: Call) -> Begun | Failure:
     """Attempts until one speaks, or the error that tells most. Cancelling it resets all of them."""
     journey = call.journey
     while True:
-        step = journey.step(now_s(), call.roll())
-        if isinstance(step, GiveUp):
-            return step.failure
-        if step.wait_s:
-            await asyncio.sleep(step.wait_s)
+        step = await next_try(call)
+        if isinstance(step, Failure):
+            return step
         late_s = journey.hedge_after_s(now_s())
         if late_s is None:
             came = await attempt(call, step)

@@ -80,6 +80,16 @@ class Hooked:
             log.warning("a post_call hook objects to a stream that has gone out: %s", type(err).__name__)
 
 
+async def guarded(call: Call, work: Coroutine[Any, Any, T]) -> T | Failure:
+    """The result of `work`, beside the call's during hooks if it has any; what a hook objects with is a failure."""
+    if call.hooked is None:
+        return await work
+    try:
+        return await call.hooked.beside(work)
+    except (Refused, HookFailed) as err:
+        return failure_of_hook(err)
+
+
 def _visible(call: Call) -> dict[str, str]:
     hidden = ("x-api-key", "x-litellm-api-key")
     return {

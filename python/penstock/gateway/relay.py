@@ -87,10 +87,7 @@ class Relay:
         """Send what is no event."""
         self.sent_bytes += len(data)
         self.last_s = now_s()
-        try:
-            await self._send(data)
-        except self._closed as err:
-            raise self._gone(err) from None
+        await self._put(data)
 
     async def give(self, data: bytes) -> None:
         """Send these bytes."""
@@ -99,10 +96,13 @@ class Relay:
         self.sent_bytes += len(data)
         self.last_s = now_s()
         if data:
-            try:
-                await self._send(data)
-            except self._closed as err:
-                raise self._gone(err) from None
+            await self._put(data)
+
+    async def _put(self, data: bytes) -> None:
+        try:
+            await self._send(data)
+        except self._closed as err:
+            raise self._gone(err) from None
 
     async def _pump(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
         if opened.first:

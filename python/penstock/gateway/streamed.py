@@ -15,12 +15,11 @@ from penstock.dialects.failure import Failure
 from penstock.gateway.attempt import account, answer_headers, served_by
 from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
-from penstock.gateway.hooking import failure_of_hook
+from penstock.gateway.hooking import guarded
 from penstock.gateway.keepalive import interval_s, wait_aloud
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
 from penstock.gateway.relay import Relay
-from penstock.hooks import HookFailed, Refused
 from penstock.journal.record import Attempt
 from penstock.routing.journey import Try
 from penstock.sse import Usage, usage_of
@@ -73,8 +72,8 @@ async def _first(call: Call) -> tuple[Begun | Failure, Relay | None]:
     """A stream that speaks, or the failure; and the relay if comments had to be sent before it."""
     every_s = interval_s(call)
     if every_s is None:
-        return await _begun(call), None
-    work = asyncio.ensure_future(_begun(call))
+        return await guarded(call, begin(call)), None
+    work = asyncio.ensure_future(guarded(call, begin(call)))
     try:
         ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
         relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids))
@@ -90,15 +89,6 @@ async def _undo(work: asyncio.Task[Begun | Failure]) -> None:
     (came,) = await asyncio.gather(work, return_exceptions=True)
     if isinstance(came, Begun):
         came.opened.close()
-
-
-async def _begun(call: Call) -> Begun | Failure:
-    if call.hooked is None:
-        return await begin(call)
-    try:
-        return await call.hooked.beside(begin(call))
-    except (Refused, HookFailed) as err:
-        return failure_of_hook(err)
 
 
 async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:

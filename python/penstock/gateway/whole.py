@@ -5,7 +5,6 @@ Nothing of an attempt reaches the caller before all of it has come, so a cut ans
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.dialects.call import BadRequest
@@ -21,15 +20,16 @@ from penstock.gateway.attempt import (
     answer_headers,
     begin_attempt,
     end_attempt,
+    next_try,
     refusal_of,
     served_by,
 )
 from penstock.gateway.clock import now_s, wall_s
-from penstock.gateway.hooking import failure_of_hook
+from penstock.gateway.hooking import failure_of_hook, guarded
 from penstock.gateway.upstream import failure_of
 from penstock.hooks import HookFailed, Refused
 from penstock.response import Response
-from penstock.routing.journey import GiveUp, Try
+from penstock.routing.journey import Try
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
@@ -39,13 +39,7 @@ JSON = ("content-type", "application/json")
 
 async def serve_whole(call: Call) -> None:
     """Answer it, with the provider's answer or with the error that tells most."""
-    if call.hooked is None:
-        came = await _obtain(call)
-    else:
-        try:
-            came = await call.hooked.beside(_obtain(call))
-        except (Refused, HookFailed) as err:
-            came = failure_of_hook(err)
+    came = await guarded(call, _obtain(call))
     if isinstance(came, Failure):
         await call.refuse(came)
     else:
@@ -64,11 +58,9 @@ async def _obtain(call: Call) -> Got | Failure:
     """One attempt after the other."""
     journey = call.journey
     while True:
-        step = journey.step(now_s(), call.roll())
-        if isinstance(step, GiveUp):
-            return step.failure
-        if step.wait_s:
-            await asyncio.sleep(step.wait_s)
+        step = await next_try(call)
+        if isinstance(step, Failure):
+            return step
         try:
             way = pathway(call.facts.dialect, step.deployment, call.facts)
             came = await _attempt(call, step, way)

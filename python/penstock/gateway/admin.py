@@ -21,7 +21,7 @@ from penstock.gateway.checkup import checkup
 from penstock.gateway.clock import now_s
 from penstock.gateway.condition import condition
 from penstock.gateway.endpoints import endpoint_of
-from penstock.gateway.inbound import Inbound
+from penstock.gateway.inbound import JSON, Inbound
 from penstock.journal.record import new_id
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from penstock.gateway.app import Gateway
     from penstock.journal.sinks.prometheus import Prometheus, State
 
-PLAIN = ("content-type", "application/json")
 PATH_CHARS = 256  # of an unknown path in an error
 CREATED_S = 1677610602  # what LiteLLM answers as the birth of every model
 STATES: dict[str, State] = {"closed": 0, "half-open": 1, "open": 2}
@@ -185,13 +184,13 @@ def _anthropic_model(name: str) -> dict[str, Any]:
 
 
 async def _json(inbound: Inbound, status: int, value: object) -> None:
-    await inbound.respond(status, [PLAIN], msgspec.json.encode(value))
+    await inbound.respond(status, [JSON], msgspec.json.encode(value))
 
 
 async def _not_served(inbound: Inbound) -> None:
     """404; 405 where a POST would have been a call to a model."""
     status, text = 404, f"{inbound.method} {inbound.path[:PATH_CHARS]} is not served here"
-    headers = [PLAIN]
+    headers = [JSON]
     endpoint = endpoint_of(inbound.path)
     if endpoint is not None:
         status, text = 405, f"{inbound.method} is not allowed here: it is POST {endpoint.name}"
@@ -204,7 +203,7 @@ async def _not_served(inbound: Inbound) -> None:
 
 async def _refuse(inbound: Inbound, failure: Failure) -> None:
     status, body = error_body(_dialect_of(inbound), failure, request_id=new_id())
-    await inbound.respond(status, [PLAIN], body)
+    await inbound.respond(status, [JSON], body)
 
 
 def _dialect_of(inbound: Inbound) -> Dialect:

@@ -12,12 +12,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.gateway.admin import PLAIN, Admin
+from penstock.gateway.admin import Admin
 from penstock.gateway.asgi import ASGIInbound, Message, Receive, SendMessage
 from penstock.gateway.call import Call
 from penstock.gateway.cors import crossed
 from penstock.gateway.endpoints import endpoint_of
-from penstock.gateway.inbound import CallerGone, Inbound
+from penstock.gateway.inbound import JSON, CallerGone, Inbound
 from penstock.gateway.passthrough import declared, serve_pass_through
 from penstock.gateway.reloading import Reloading
 from penstock.gateway.rsgi import RSGIInbound
@@ -70,7 +70,7 @@ class Gateway:
         except Exception:
             log.exception("%s %s failed inside of the gateway", inbound.method, inbound.path)
             try:
-                await inbound.respond(500, [PLAIN], INTERNAL)
+                await inbound.respond(500, [JSON], INTERNAL)
             except Exception:  # the head has gone out already: the server cuts the connection
                 raise CallerGone("the answer broke off") from None
         finally:

@@ -21,7 +21,7 @@ from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
 from penstock.gateway.facts import read_facts
 from penstock.gateway.hooking import Hooked, failure_of_hook
-from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound, Send
+from penstock.gateway.inbound import JSON, BodyTooLarge, CallerGone, Inbound, Send
 from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from penstock.dialects.call import CallFacts
     from penstock.gateway.setup import Setup
 
-JSON = ("content-type", "application/json")
 TAGS_N = 16
 
 

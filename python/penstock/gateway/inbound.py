@@ -12,6 +12,7 @@ from typing import Protocol
 
 Fields = Sequence[tuple[str, str]]
 Send = Callable[[bytes], Awaitable[None]]
+JSON = ("content-type", "application/json")  # of every answer in one piece that is ours
 
 
 class CallerGone(Exception):

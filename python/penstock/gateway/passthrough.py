@@ -15,7 +15,7 @@ from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body
 from penstock.errors import PenstockError
 from penstock.gateway.auth import Unauthorized
-from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.inbound import JSON, BodyTooLarge, CallerGone, Inbound
 from penstock.gateway.relay import TURN_BYTES
 from penstock.gateway.upstream import failure_of
 from penstock.journal.record import new_id
@@ -39,7 +39,6 @@ HOP_BY_HOP = frozenset(
     ]
 )
 OURS = frozenset({"authorization", "x-api-key", "api-key", "x-litellm-api-key", "cookie"})  # keys for us, not for them
-JSON = ("content-type", "application/json")
 
 
 def declared(setup: Setup, inbound: Inbound) -> PassThrough | None:

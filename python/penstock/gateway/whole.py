@@ -26,6 +26,7 @@ from penstock.gateway.attempt import (
 )
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.hooking import failure_of_hook, guarded
+from penstock.gateway.inbound import JSON
 from penstock.gateway.upstream import failure_of
 from penstock.hooks import HookFailed, Refused
 from penstock.response import Response
@@ -33,8 +34,6 @@ from penstock.routing.journey import Try
 
 if TYPE_CHECKING:
     from penstock.gateway.call import Call
-
-JSON = ("content-type", "application/json")
 
 
 async def serve_whole(call: Call) -> None:

@@ -153,15 +153,15 @@ int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uin
     (void)flags;
     struct ps_h2 *h = user;
     struct h2_stream *s = ps_h2_running(h, (uint32_t)id);
-    if (h->is_joining && s != NULL) {
-        ps_h2_join(h, s, ps_bytes_of(p, n));
-        return 0;
-    }
     int rv = nghttp2_session_consume_connection(session, n);
     if (nghttp2_is_fatal(rv))
         return rv;
     if (s == NULL) /* dropped; its RST_STREAM is on the way */
         return 0;
+    if (h->is_joining) {
+        s->run.body = ps_bytes_of(p, n);
+        return 0;
+    }
     s->unread_bytes += n;
     ps_h2_tell_body(h, s, ps_bytes_of(p, n));
     return 0;

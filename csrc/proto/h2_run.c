@@ -1,11 +1,13 @@
-/* proto/h2_run.c -- runs of small DATA frames are read as one.
+/* proto/h2_run.c -- runs of small DATA frames are read as one frame an exchange.
  * A provider that is ahead of the network sends hundreds of token-sized frames back to back, of one exchange or of many
- * in turn. One by one, each would cost its own way from the library to the consumer: an event, a lock, a credit. So
- * the whole frames that lie in the input one after another go to the library in one call, and each exchange's bytes
- * leave as one BODY, copied together. Nothing waits for more: a run is what has arrived.
+ * in turn. One by one, each would cost its own way through the library to the consumer: an event, a lock, a credit. DATA of
+ * different exchanges has no order among itself (RFC 9113 section 5.1 binds frames of one stream only), and windows count
+ * bytes, not frames. So the whole frames that lie in the input one after another are sorted by exchange into one frame
+ * each, the library judges those (state, windows, content-length), and its views of them leave as one BODY an exchange.
+ * Nothing waits for more: a run is what has arrived.
  *
- * First the frames are measured, so that each exchange has its place in the one buffer; then the library reads them and
- * its callbacks fill the places; then next() tells of them. All that is not plain (padding, empty or large frames,
+ * First the frames are measured, so that each exchange has its place in the one buffer; then heads are written and
+ * bodies copied; then the library reads; then next() tells. All that is not plain (padding, empty or large frames,
  * frames cut by the input, exchanges that are over) is h2_input.c's. Thread: io. Limit: H2_RUN_BYTES a run. */
 #include "proto/h2_state.h"
 
@@ -32,43 +34,79 @@ static struct small_frame look(struct ps_bytes in)
     return f;
 }
 
-/* The exchange gets room for the frame. False: it is over, or will be after the frames before. */
-static bool take_part(struct ps_h2 *h, const struct small_frame *f)
+/* The exchange gets room for the frame, and for a head when it is its first. False: it is over, or will be after the
+ * frames before, or there is no room. */
+static bool take_part(struct ps_h2 *h, const struct small_frame *f, size_t *room_n)
 {
     struct h2_stream *s = ps_h2_running(h, f->id);
     if (s == NULL || s->run.is_ending)
         return false;
-    if (!ps_node_linked(&s->run.node))
+    bool is_first = !ps_node_linked(&s->run.node);
+    size_t n = f->body_n + (is_first ? H2_FRAME_HEAD_BYTES : 0);
+    if (n > *room_n)
+        return false;
+    *room_n -= n;
+    if (is_first)
         ps_list_push_back(&h->run, &s->run.node);
     s->run.body_n += f->body_n;
     s->run.is_ending = f->is_last;
     return true;
 }
 
+struct run {
+    size_t wire_n, frames_n; /* as they came */
+    size_t joined_n;         /* as they go to the library */
+};
+
 /* How far the run goes. */
-static size_t measure(struct ps_h2 *h, size_t *body_n, size_t *frames_n)
+static struct run measure(struct ps_h2 *h)
 {
-    size_t at = 0;
-    *body_n = *frames_n = 0;
+    struct run run = {0};
+    size_t room_n = H2_RUN_BYTES;
     for (;;) {
-        struct small_frame f = look(ps_bytes_of(h->in.p + at, h->in.n - at));
-        if (f.body_n == 0 || *body_n + f.body_n > H2_RUN_BYTES || !take_part(h, &f))
-            return at;
-        at += H2_FRAME_HEAD_BYTES + f.body_n;
-        *body_n += f.body_n;
-        ++*frames_n;
+        struct small_frame f = look(ps_bytes_of(h->in.p + run.wire_n, h->in.n - run.wire_n));
+        if (f.body_n == 0 || !take_part(h, &f, &room_n))
+            break;
+        run.wire_n += H2_FRAME_HEAD_BYTES + f.body_n;
+        run.frames_n++;
     }
+    run.joined_n = H2_RUN_BYTES - room_n;
+    return run;
 }
 
-/* Gives each exchange its place, to be filled from its beginning. */
-static void give_places(struct ps_h2 *h, uint8_t *room)
+/* Gives each exchange its one frame, still to be filled. */
+static void write_heads(struct ps_h2 *h, uint8_t *to)
 {
     for (struct ps_node *n = ps_list_first(&h->run); n != NULL; n = ps_list_next(&h->run, n)) {
         struct h2_stream *s = PS_ITEM(n, struct h2_stream, run.node);
-        s->run.place = room;
-        room += s->run.body_n;
-        s->run.body_n = 0;
-        s->run.is_ending = false;
+        uint8_t flags = s->run.is_ending ? NGHTTP2_FLAG_END_STREAM : 0;
+        const uint8_t head[H2_FRAME_HEAD_BYTES] = {
+            0,
+            (uint8_t)(s->run.body_n >> 8),
+            (uint8_t)s->run.body_n,
+            NGHTTP2_DATA,
+            flags,
+            (uint8_t)(s->id >> 24),
+            (uint8_t)(s->id >> 16),
+            (uint8_t)(s->id >> 8),
+            (uint8_t)s->id,
+        };
+        memcpy(to, head, sizeof head);
+        s->run.place = to + sizeof head;
+        to = s->run.place + s->run.body_n;
+    }
+}
+
+/* Sorts the run's bytes to their exchanges. */
+static void fill(struct ps_h2 *h, struct ps_bytes wire)
+{
+    for (size_t at = 0; at < wire.n;) {
+        struct small_frame f = look(ps_bytes_of(wire.p + at, wire.n - at));
+        struct h2_stream *s = ps_h2_running(h, f.id);
+        memcpy(s->run.place, wire.p + at + H2_FRAME_HEAD_BYTES, f.body_n);
+        s->run.place += f.body_n;
+        at += H2_FRAME_HEAD_BYTES + f.body_n;
+        ps_h2_note_use(h);
     }
 }
 
@@ -79,37 +117,36 @@ static void forget(struct ps_h2 *h)
         PS_ITEM(n, struct h2_stream, run.node)->run = (struct h2_part){0};
 }
 
-bool ps_h2_read_run(struct ps_h2 *h)
+/* Puts the frames together in `joined`. False: it is not worth it, or there is no memory. */
+static bool join(struct ps_h2 *h, const struct run *run)
 {
-    if (h->frame_head_n != 0 || look(h->in).body_n == 0)
-        return false;
-    size_t body_n, frames_n;
     uint8_t *room;
-    size_t wire_n = measure(h, &body_n, &frames_n);
     ps_buf_clear(&h->joined);
-    if (frames_n < 2 || ps_buf_reserve(&h->joined, body_n, &room) != PS_OK) {
+    if (run->frames_n < 2 || ps_buf_reserve(&h->joined, run->joined_n, &room) != PS_OK) {
         forget(h);
         return false;
     }
-    give_places(h, room);
-    ps_h2_note_peer(h, frames_n);
-    h->answers_n += frames_n;
-    h->continuations_n = 0;
-    struct ps_bytes piece = ps_bytes_of(h->in.p, wire_n);
-    h->in = ps_bytes_of(h->in.p + wire_n, h->in.n - wire_n);
-    h->joined_n = 0;
-    h->is_joining = true;
-    ps_h2_give_library(h, piece);
-    h->is_joining = false;
-    ps_h2_judge(h, nghttp2_session_consume_connection(h->session, h->joined_n));
+    write_heads(h, room);
+    fill(h, ps_bytes_of(h->in.p, run->wire_n));
+    ps_buf_commit(&h->joined, run->joined_n);
     return true;
 }
 
-void ps_h2_join(struct ps_h2 *h, struct h2_stream *s, struct ps_bytes bytes)
+bool ps_h2_read_run(struct ps_h2 *h)
 {
-    memcpy(s->run.place + s->run.body_n, bytes.p, bytes.n);
-    s->run.body_n += bytes.n;
-    h->joined_n += bytes.n;
+    if (h->frame_head_n != 0)
+        return false;
+    struct run run = measure(h);
+    if (!join(h, &run))
+        return false;
+    h->in = ps_bytes_of(h->in.p + run.wire_n, h->in.n - run.wire_n);
+    ps_h2_note_peer(h, run.frames_n);
+    h->answers_n += run.frames_n;
+    h->continuations_n = 0;
+    h->is_joining = true;
+    ps_h2_give_library(h, ps_buf_view(&h->joined));
+    h->is_joining = false;
+    return true;
 }
 
 bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev)
@@ -117,12 +154,12 @@ bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev)
     struct ps_node *n;
     while ((n = ps_list_pop_front(&h->run)) != NULL) {
         struct h2_stream *s = PS_ITEM(n, struct h2_stream, run.node);
-        struct h2_part part = s->run;
+        struct ps_bytes body = s->run.body;
         s->run = (struct h2_part){0};
-        if (part.body_n == 0) /* the library did not come to it */
+        if (body.n == 0) /* the library did not let it through */
             continue;
-        s->unread_bytes += part.body_n;
-        *ev = (struct ps_event){.kind = PS_EV_BODY, .id = s->id, .tag = s->tag, .body = ps_bytes_of(part.place, part.body_n)};
+        s->unread_bytes += body.n;
+        *ev = (struct ps_event){.kind = PS_EV_BODY, .id = s->id, .tag = s->tag, .body = body};
         return true;
     }
     return false;

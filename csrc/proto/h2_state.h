@@ -28,7 +28,7 @@ enum {
     H2_DEBUG_BYTES = 64,             /* of a GOAWAY's debug data */
     H2_LAST_ID = 0x7fffff00,         /* no new exchange from here on (rule 15) */
     H2_FRAME_HEAD_BYTES = 9,
-    H2_RUN_BYTES = 16384, /* of small DATA frames, joined */
+    H2_RUN_BYTES = 16384, /* of DATA frames joined, heads too: no frame may be longer than the first limit we told */
     H2_RECENT_N = 32,     /* a power of two */
 };
 
@@ -64,10 +64,11 @@ struct h2_upload {
 };
 
 struct h2_part { /* what an exchange has in ps_h2.joined (h2_run.c) */
-    struct ps_node node; /* in ps_h2.run, or in none */
-    uint8_t *place;      /* borrowed from ps_h2.joined */
-    size_t body_n;
-    bool is_ending; /* while the run is measured: its last frame is in it */
+    struct ps_node node;  /* in ps_h2.run, or in none */
+    size_t body_n;        /* of the run */
+    uint8_t *place;       /* borrowed from ps_h2.joined: where its next bytes go */
+    struct ps_bytes body; /* what the library let through */
+    bool is_ending;       /* its last frame is in the run */
 };
 
 /* One exchange. Owner: ps_h2, through one of its lists. The library holds a borrowed pointer as the
@@ -117,9 +118,8 @@ struct ps_h2 {
     size_t block_bytes, block_fields_n; /* of the header block being read, decoded (rule 45) */
     struct h2_flood flood;
     struct ps_list run;   /* exchanges with bytes in `joined`, not yet told */
-    struct ps_buf joined; /* the bytes of a run of DATA frames; events' views point to them */
-    size_t joined_n;      /* of the run being read */
-    bool is_joining;      /* DATA goes to `joined` */
+    struct ps_buf joined; /* a run of DATA frames, a frame an exchange; events' views point to them */
+    bool is_joining;      /* the library reads `joined` */
 
     /* Events. */
     struct ps_event now; /* kind NONE: nothing waits */
@@ -181,7 +181,6 @@ void ps_h2_note_peer(struct ps_h2 *h, size_t frames_n); /* frames came */
 
 /* h2_run.c: reads several small DATA frames at once; false: the input does not begin with such a run. */
 bool ps_h2_read_run(struct ps_h2 *h);
-void ps_h2_join(struct ps_h2 *h, struct h2_stream *s, struct ps_bytes bytes);
 bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev);
 
 static inline uint32_t h2_u32_at(const uint8_t *p)

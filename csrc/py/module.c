@@ -75,6 +75,8 @@ static int import_names(struct core_state *state)
     state->str_add_reader = PyUnicode_InternFromString("add_reader");
     state->str_remove_reader = PyUnicode_InternFromString("remove_reader");
     state->str_is_closed = PyUnicode_InternFromString("is_closed");
+    state->bytes_http11 = PyBytes_FromString("HTTP/1.1");
+    state->bytes_http2 = PyBytes_FromString("HTTP/2");
     return PyErr_Occurred() ? -1 : 0;
 }
 
@@ -125,6 +127,8 @@ static int core_clear(PyObject *module)
     Py_CLEAR(s->str_add_reader);
     Py_CLEAR(s->str_remove_reader);
     Py_CLEAR(s->str_is_closed);
+    Py_CLEAR(s->bytes_http11);
+    Py_CLEAR(s->bytes_http2);
     return 0;
 }
 

@@ -85,8 +85,8 @@ static PyObject *describe(const struct ps_err *err, const ExchangeObject *x,
         put(d, "clock", PyLong_FromLong((long)err->clock)) < 0 ||
         put(d, "sys", PyLong_FromLong(err->sys)) < 0 ||
         put(d, "detail", PyLong_FromLong(err->detail)) < 0 || put(d, "text", text_of(err->text)) < 0 ||
-        put(d, "origin", text_of(x == NULL || x->origin == NULL ? "" : x->origin)) < 0 ||
-        put(d, "method", text_of(x == NULL || x->method == NULL ? "" : x->method)) < 0 ||
+        put(d, "origin", x == NULL ? text_of("") : exchange_origin(x)) < 0 ||
+        put(d, "method", x == NULL ? text_of("") : exchange_method(x)) < 0 ||
         put(d, "elapsed_us", PyLong_FromUnsignedLongLong(elapsed_us)) < 0 ||
         put(d, "bytes_received", PyLong_FromUnsignedLongLong(t->body_in_bytes)) < 0 ||
         put(d, "head_seen", PyBool_FromLong(head_seen)) < 0 ||

@@ -43,6 +43,20 @@ static struct ps_head *head_of(ExchangeObject *o)
     return o->head;
 }
 
+/* Not Py_BuildValue(), which reads its format anew for each of a request's dozen fields. */
+static PyObject *field_pair(struct ps_bytes name, struct ps_bytes value)
+{
+    PyObject *pair = PyTuple_New(2);
+    if (pair == NULL)
+        return NULL;
+    PyTuple_SET_ITEM(pair, 0, PyBytes_FromStringAndSize((const char *)name.p, (Py_ssize_t)name.n));
+    PyTuple_SET_ITEM(pair, 1, PyBytes_FromStringAndSize(value.n == 0 ? "" : (const char *)value.p,
+                                                        (Py_ssize_t)value.n));
+    if (PyTuple_GET_ITEM(pair, 0) == NULL || PyTuple_GET_ITEM(pair, 1) == NULL)
+        Py_CLEAR(pair);
+    return pair;
+}
+
 PyObject *fields_list(const struct ps_head *head)
 {
     size_t n = head == NULL ? 0 : head->fields_n;
@@ -50,11 +64,7 @@ PyObject *fields_list(const struct ps_head *head)
     if (list == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++) {
-        struct ps_bytes name = ps_head_name(head, i);
-        struct ps_bytes value = ps_head_value(head, i);
-        PyObject *pair = Py_BuildValue("(y#y#)", (const char *)name.p, (Py_ssize_t)name.n,
-                                       value.n == 0 ? "" : (const char *)value.p,
-                                       (Py_ssize_t)value.n);
+        PyObject *pair = field_pair(ps_head_name(head, i), ps_head_value(head, i));
         if (pair == NULL) {
             Py_DECREF(list);
             return NULL;
@@ -181,9 +191,12 @@ static PyObject *get_http_version(PyObject *self, void *closure)
     (void)closure;
     if (head == NULL)
         return PyBytes_FromString("");
-    return head->http_major >= 2
-               ? PyBytes_FromString("HTTP/2")
-               : PyBytes_FromFormat("HTTP/%d.%d", head->http_major, head->http_minor);
+    const struct core_state *state = core_state_of(Py_TYPE(self));
+    if (head->http_major >= 2)
+        return Py_NewRef(state->bytes_http2);
+    if (head->http_minor == 1)
+        return Py_NewRef(state->bytes_http11);
+    return PyBytes_FromFormat("HTTP/%d.%d", head->http_major, head->http_minor);
 }
 
 static PyObject *get_reason(PyObject *self, void *closure)
@@ -292,11 +305,30 @@ static PyObject *get_stream_id(PyObject *self, void *closure)
     return PyLong_FromUnsignedLong(id);
 }
 
+PyObject *exchange_method(const ExchangeObject *o)
+{
+    return PyUnicode_FromString(o->x->spec.request->method);
+}
+
+PyObject *exchange_origin(const ExchangeObject *o)
+{
+    const struct ps_exchange *x = o->x;
+    bool is_v6 = strchr(x->host, ':') != NULL;
+    return PyUnicode_FromFormat("%s://%s%s%s:%u", x->spec.request->is_https ? "https" : "http",
+                                is_v6 ? "[" : "", x->host, is_v6 ? "]" : "",
+                                (unsigned)x->spec.port);
+}
+
 static PyObject *exchange_repr(PyObject *self)
 {
     ExchangeObject *o = self_of(self);
-    return PyUnicode_FromFormat("<penstock exchange %s %s, %s>", o->method, o->origin,
-                                state_name(o));
+    PyObject *origin = exchange_origin(o);
+    PyObject *text = origin == NULL ? NULL
+                                    : PyUnicode_FromFormat("<penstock exchange %s %U, %s>",
+                                                           o->x->spec.request->method, origin,
+                                                           state_name(o));
+    Py_XDECREF(origin);
+    return text;
 }
 
 /* -- life -- */
@@ -336,8 +368,6 @@ static void exchange_dealloc(PyObject *self)
         o->x = NULL;
     }
     ps_head_free(o->head);
-    ps_free(o->method);
-    ps_free(o->origin);
     exchange_clear(self);
     Py_CLEAR(o->home);
     Py_CLEAR(o->pool);

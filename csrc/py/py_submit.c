@@ -269,22 +269,6 @@ static int set_request(struct core_state *state, struct ps_exchange *x, const st
     return parse_clocks(a->clocks, x->spec.clocks_ms);
 }
 
-static int name_exchange(ExchangeObject *o)
-{
-    const struct ps_exchange *x = o->x;
-    bool is_v6 = strchr(x->host, ':') != NULL;
-    size_t cap = strlen(x->host) + 32;
-    o->method = ps_strndup(x->spec.request->method, strlen(x->spec.request->method));
-    o->origin = ps_malloc(cap);
-    if (o->method == NULL || o->origin == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    snprintf(o->origin, cap, "%s://%s%s%s:%u", x->spec.request->is_https ? "https" : "http",
-             is_v6 ? "[" : "", x->host, is_v6 ? "]" : "", x->spec.port);
-    return 0;
-}
-
 /* The exchange for a home of its own kind; NULL with an exception. */
 static struct ps_exchange *make_exchange(struct core_state *state, PoolObject *pool,
                                          HomeObject *home)
@@ -309,8 +293,6 @@ static struct ps_exchange *make_exchange(struct core_state *state, PoolObject *p
 static int start(struct core_state *state, ExchangeObject *o)
 {
     struct ps_err err;
-    if (name_exchange(o) < 0)
-        return -1;
     if (ps_exchange_start(o->x, &err) == PS_OK)
         return 0;
     /* Nothing was sent and nothing will come. */

@@ -19,6 +19,7 @@ struct core_state {
     PyObject *cancelled_error;  /* asyncio.CancelledError */
     PyObject *invalid_state;    /* asyncio.InvalidStateError */
     PyObject *str_call_soon, *str_context, *str_add_reader, *str_remove_reader, *str_is_closed;
+    PyObject *bytes_http11, *bytes_http2;
 };
 
 typedef struct {
@@ -67,7 +68,6 @@ typedef struct {
     bool is_sent;             /* send(..., end=True) was called */
     bool is_lost;             /* no memory for a piece of the body: what follows would have a gap */
     size_t window_bytes, upload_bytes;
-    char *method, *origin;    /* owned: for error texts */
 } ExchangeObject;
 
 typedef struct wait_object {
@@ -115,6 +115,8 @@ PyObject *pool_submit(PyObject *self, PyTypeObject *cls, PyObject *const *args, 
 ExchangeObject *exchange_object_new(struct core_state *state, PoolObject *pool, HomeObject *home,
                                     PyObject *loop, struct ps_exchange *given);
 PyObject *fields_list(const struct ps_head *head);
+PyObject *exchange_origin(const ExchangeObject *x); /* str, "https://[::1]:443" */
+PyObject *exchange_method(const ExchangeObject *x); /* str */
 
 /* py_exchange.c: made before a fork, in the parent: its locks must not be touched. */
 bool exchange_is_foreign(const ExchangeObject *x);

@@ -29,7 +29,7 @@ State = Literal[0, 1, 2]  # LiteLLM's: 0 healthy, 1 partial outage, 2 complete o
 class Prometheus(Sink):
     """Counts records. `before_render` is called first by `render`: the place to set gauges."""
 
-    batch_n = 64
+    batch_n = 8  # ten microseconds each, in Python
 
     def __init__(self, *, before_render: Callable[[], None] | None = None) -> None:
         self.name = "prometheus"

@@ -181,7 +181,7 @@ class Lane:
             self._failed(err, "close")
 
     def _breathe(self) -> None:
-        """Let a loop that waits for the GIL have it; without hurry, for so long that a request meets one batch at most."""
+        """Let a loop that waits for the GIL have it, and without hurry one request meets one batch at most."""
         queue = self.queue
         is_hurried = len(queue) > self.queue_n // 8 or self._closing.is_set()
         if is_hurried or (queue and isinstance(queue[-1], _Mark)):

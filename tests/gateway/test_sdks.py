@@ -6,8 +6,6 @@ both servers.
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,18 +14,18 @@ import anthropic
 import openai
 import pytest
 
-from penstock.testing import Pace, Provider, ToolCall, Turn, faults
+from penstock.testing import Pace, Provider, Turn, faults
 from tests.gateway.answers import ASKED
-from tests.gateway.running import MASTER, Running, config_of, deployment
+from tests.gateway.running import Running, config_of, deployment
+from tests.gateway.sdks import CALL, SDK, Anthropic, OpenAI, Said, Used
 from tests.waiting import eventually_sync
 
 TEXT = "A penstock carries water under pressure to the turbine."
 WORDS_N = 9
 PROMPT_N, CACHED_N = 21, 4
-CALL = ToolCall("look_up", {"word": "penstock", "n": 2}, id="call_1")
 SAYS = Turn(text=TEXT, prompt_tokens=PROMPT_N, cached_tokens=CACHED_N)
-PARAMETERS = {"type": "object", "properties": {"word": {"type": "string"}, "n": {"type": "integer"}}}
 MODELS = ["gpt", "claude"]
+OWN = {"openai": "gpt", "anthropic": "claude"}  # what needs no translation
 
 
 class Place:
@@ -42,11 +40,9 @@ class Place:
         )
         env = self.providers["gpt"].trust.env()
         self.gateway = stack.enter_context(Running(config, factory.mktemp(server), env=env, server=server))
-        at: dict[str, Any] = {"api_key": MASTER, "max_retries": 0}
-        self.openai = stack.enter_context(openai.OpenAI(base_url=f"{self.gateway.url}/v1", **at))
-        self.anthropic = stack.enter_context(anthropic.Anthropic(base_url=self.gateway.url, **at))
-        self.async_openai = {"base_url": f"{self.gateway.url}/v1", **at}
-        self.async_anthropic = {"base_url": self.gateway.url, **at}
+        self.openai, self.anthropic = OpenAI(self.gateway.url), Anthropic(self.gateway.url)
+        for sdk in (self.openai, self.anthropic):
+            stack.enter_context(sdk.client)
 
 
 @pytest.fixture(scope="module", params=["granian", "uvicorn"])
@@ -64,6 +60,17 @@ def place(module_place: Place) -> Place:
     return module_place
 
 
+@pytest.fixture(params=list(OWN))
+def sdk(request: pytest.FixtureRequest, place: Place) -> SDK:
+    found: SDK = getattr(place, request.param)
+    return found
+
+
+def is_own(sdk: SDK, model: str) -> bool:
+    """Nothing is translated."""
+    return OWN[sdk.package.__name__] == model
+
+
 def asked(place: Place, model: str) -> Any:
     """What the provider was asked, once, in its own dialect."""
     (request,) = place.providers[model].requests
@@ -73,276 +80,117 @@ def asked(place: Place, model: str) -> Any:
     return body
 
 
-# -- the openai package --
-
-TOOLS_OPENAI: Any = [{"type": "function", "function": {"name": "look_up", "parameters": PARAMETERS}}]
-
-
-def check_usage(usage: Any) -> None:
-    """Cached tokens are among the prompt's in OpenAI's words."""
-    assert usage.completion_tokens == WORDS_N
-    assert usage.prompt_tokens_details.cached_tokens == CACHED_N
-    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+@pytest.mark.parametrize("model", MODELS)
+def test_chat(place: Place, sdk: SDK, model: str) -> None:
+    assert sdk.chat(model) == Said(TEXT, sdk.end, WORDS_N, CACHED_N)
+    sdk.check_chat(asked(place, model), is_same=is_own(sdk, model))
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_openai_chat(place: Place, model: str) -> None:
-    answer = place.openai.chat.completions.create(model=model, messages=ASKED, temperature=0.5, max_tokens=50)  # type: ignore[arg-type]
-    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == (TEXT, "stop")
-    check_usage(answer.usage)
-    body = asked(place, model)
-    assert (body["temperature"], body["max_tokens"]) == (0.5, 50)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_openai_stream(place: Place, model: str) -> None:
-    chunks = list(
-        place.openai.chat.completions.create(
-            model=model,
-            messages=ASKED,
-            stream=True,
-            stream_options={"include_usage": True},  # type: ignore[arg-type]
-        )
-    )
-    assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == TEXT
-    assert len(chunks) >= WORDS_N, "word by word"
-    assert [each.choices[0].finish_reason for each in chunks if each.choices][-1] == "stop"
-    check_usage(chunks[-1].usage)
+def test_stream(sdk: SDK, model: str) -> None:
+    pieces, said = sdk.stream(model)
+    assert "".join(pieces) == TEXT
+    assert len(pieces) == WORDS_N, "word by word"
+    assert said == Said(TEXT, sdk.end, WORDS_N, CACHED_N)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_openai_stream_without_usage(place: Place, model: str) -> None:
     """What was not asked for does not come, though the gateway asks for it itself."""
-    chunks = list(place.openai.chat.completions.create(model=model, messages=ASKED, stream=True))  # type: ignore[arg-type]
+    chunks = list(place.openai.ask(model, stream=True))
+    assert chunks
     assert all(each.choices and each.usage is None for each in chunks)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", MODELS)
-def test_openai_tools(place: Place, model: str, stream: bool) -> None:
+def test_tools(place: Place, sdk: SDK, model: str, stream: bool) -> None:
     place.providers[model].says(Turn(text="", tools=(CALL,)))
-    messages: Any = [
-        {"role": "system", "content": "Be brief."},
-        *ASKED,
-        {"role": "assistant", "content": None, "tool_calls": [_call_before()]},
-        {"role": "tool", "tool_call_id": "call_0", "content": "water"},
-    ]
-    about: Any = {"model": model, "messages": messages, "tools": TOOLS_OPENAI, "tool_choice": "auto"}
-    if stream:
-        with place.openai.chat.completions.stream(**about) as events:
-            choice = events.get_final_completion().choices[0]
-    else:
-        choice = place.openai.chat.completions.create(**about).choices[0]
-    assert choice.finish_reason == "tool_calls"
-    (call,) = choice.message.tool_calls
-    assert (call.id, call.function.name) == ("call_1", "look_up")
-    assert json.loads(call.function.arguments) == CALL.arguments
+    messages = sdk.tool_messages()
+    assert sdk.use_tool(model, messages, stream=stream) == Used(sdk.tool_end, "call_1", "look_up", CALL.arguments)
     body = asked(place, model)
-    if model == "claude":
-        assert body["tools"][0]["input_schema"] == PARAMETERS
-        assert "Be brief." in str(body["system"])
-        assert [each["role"] for each in body["messages"]] == ["user", "assistant", "user"]
-    else:
+    if is_own(sdk, model):
         assert body["messages"] == messages
+    else:
+        sdk.check_translated_tools(body)
 
 
-def _call_before() -> dict[str, Any]:
-    return {"id": "call_0", "type": "function", "function": {"name": "look_up", "arguments": '{"word": "water"}'}}
-
-
-ERRORS_OPENAI: list[tuple[Any, type[Exception]]] = [
-    (faults.status(400, "no such parameter"), openai.BadRequestError),
-    (faults.context_length(), openai.BadRequestError),
-    (faults.rate_limit(), openai.RateLimitError),
-    (faults.server_error(500), openai.InternalServerError),
-    (faults.overloaded(), openai.InternalServerError),
-    (faults.reset(), openai.InternalServerError),
+ERRORS: list[tuple[Any, str]] = [
+    (faults.status(400, "no such parameter"), "BadRequestError"),
+    (faults.context_length(), "BadRequestError"),
+    (faults.rate_limit(), "RateLimitError"),
+    (faults.server_error(500), "InternalServerError"),
+    (faults.overloaded(), "InternalServerError"),
+    (faults.reset(), "InternalServerError"),
 ]
 
 
-@pytest.mark.parametrize("fault, kind", ERRORS_OPENAI, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize("fault, kind", ERRORS, ids=lambda each: getattr(each, "name", ""))
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", MODELS)
-def test_openai_errors(place: Place, model: str, stream: bool, fault: Any, kind: type[Exception]) -> None:
+def test_errors(place: Place, sdk: SDK, model: str, stream: bool, fault: Any, kind: str) -> None:
     place.providers[model].fault(fault)
-    with pytest.raises(kind) as caught:
-        place.openai.chat.completions.create(model=model, messages=ASKED, stream=stream)  # type: ignore[call-overload]
-    assert isinstance(caught.value, openai.APIStatusError)
-    assert caught.value.body["type"], "typed"
-    if fault.name == "context_length":
-        assert caught.value.code == "context_length_exceeded"
+    with pytest.raises(getattr(sdk.package, kind)) as caught:
+        sdk.ask(model, stream=stream)
+    assert isinstance(caught.value, sdk.package.APIStatusError)
+    sdk.check_error(caught.value, fault.name)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_openai_error_in_a_stream(place: Place, model: str) -> None:
+def test_error_in_a_stream(place: Place, sdk: SDK, model: str) -> None:
     """Raised by the package itself, after the words that came."""
     place.providers[model].fault(faults.cut(after_events=6))
     got = ""
-    with pytest.raises(openai.APIError) as caught:
-        for chunk in place.openai.chat.completions.create(model=model, messages=ASKED, stream=True):  # type: ignore[arg-type]
-            got += chunk.choices[0].delta.content or ""
-    assert caught.value.code == "stream_cut"
-    assert got
-    assert TEXT.startswith(got)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_openai_cancel(place: Place, model: str) -> None:
-    provider = place.providers[model]
-    provider.says(Turn(text="on and on ", deltas_n=100_000), pace=Pace(per_s=100))
-    with place.openai.chat.completions.create(model=model, messages=ASKED, stream=True) as stream:  # type: ignore[arg-type]
-        next(iter(stream))
-    assert provider.wait_done(0).is_aborted
-
-
-async def test_openai_async(place: Place) -> None:
-    async with openai.AsyncOpenAI(**place.async_openai) as client:
-
-        async def one(model: str) -> str:
-            stream = await client.chat.completions.create(model=model, messages=ASKED, stream=True)  # type: ignore[arg-type]
-            return "".join([each.choices[0].delta.content or "" async for each in stream])
-
-        assert await asyncio.gather(*(one(model) for model in MODELS * 10)) == [TEXT] * 20
-        answer = await client.chat.completions.create(model="claude", messages=ASKED)  # type: ignore[arg-type]
-        assert answer.choices[0].message.content == TEXT
-
-
-def test_openai_beside_chat(place: Place) -> None:
-    """Models, embeddings, responses, old completions' error."""
-    assert {each.id for each in place.openai.models.list()} == set(MODELS)
-    assert place.openai.models.retrieve("gpt").id == "gpt"
-    vectors = place.openai.embeddings.create(model="gpt", input="a")
-    assert len(vectors.data) == 1
-    assert place.openai.responses.create(model="gpt", input="hi").output_text == TEXT
-    with place.openai.responses.create(model="gpt", input="hi", stream=True) as events:
-        assert [each.type for each in events][-1] == "response.completed"
-    with pytest.raises(openai.NotFoundError):
-        place.openai.models.retrieve("unknown")
-    with pytest.raises(openai.BadRequestError, match="embeddings"):
-        place.openai.embeddings.create(model="claude", input="a")
-    with pytest.raises(openai.AuthenticationError):
-        place.openai.with_options(api_key="sk-wrong").models.list()
-
-
-# -- the anthropic package --
-
-TOOLS_ANTHROPIC: Any = [{"name": "look_up", "input_schema": PARAMETERS}]
-SAID: Any = {"messages": ASKED, "max_tokens": 50}
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_anthropic_chat(place: Place, model: str) -> None:
-    answer = place.anthropic.messages.create(model=model, system="Be brief.", stop_sequences=["END"], **SAID)
-    assert ([each.text for each in answer.content], answer.stop_reason) == ([TEXT], "end_turn")
-    assert (answer.usage.output_tokens, answer.usage.cache_read_input_tokens) == (WORDS_N, CACHED_N)
-    body = asked(place, model)
-    if model == "gpt":
-        assert body["messages"][0] == {"role": "system", "content": "Be brief."}
-        assert body["stop"] == ["END"]
-    else:
-        assert body == {"model": "claude-1", "system": "Be brief.", "stop_sequences": ["END"], **SAID}
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_anthropic_stream(place: Place, model: str) -> None:
-    with place.anthropic.messages.stream(model=model, **SAID) as stream:
-        pieces = list(stream.text_stream)
-        final = stream.get_final_message()
-    assert "".join(pieces) == TEXT
-    assert len(pieces) == WORDS_N
-    assert ([each.text for each in final.content], final.stop_reason) == ([TEXT], "end_turn")
-    assert (final.usage.output_tokens, final.usage.cache_read_input_tokens) == (WORDS_N, CACHED_N)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("model", MODELS)
-def test_anthropic_tools(place: Place, model: str, stream: bool) -> None:
-    place.providers[model].says(Turn(text="", tools=(CALL,)))
-    messages: Any = [
-        *ASKED,
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "t0", "name": "look_up", "input": {"word": "a"}}]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t0", "content": "water"}]},
-    ]
-    about: Any = {"model": model, "messages": messages, "max_tokens": 50, "tools": TOOLS_ANTHROPIC}
-    if stream:
-        with place.anthropic.messages.stream(**about) as events:
-            message = events.get_final_message()
-    else:
-        message = place.anthropic.messages.create(**about)
-    assert message.stop_reason == "tool_use"
-    (block,) = message.content
-    assert (block.type, block.id, block.name, block.input) == ("tool_use", "call_1", "look_up", CALL.arguments)
-    body = asked(place, model)
-    if model == "gpt":
-        assert body["tools"][0]["function"]["parameters"] == PARAMETERS
-        assert [each["role"] for each in body["messages"]] == ["user", "assistant", "tool"]
-    else:
-        assert body["messages"] == messages
-
-
-ERRORS_ANTHROPIC: list[tuple[Any, type[Exception]]] = [
-    (faults.status(400, "no such parameter"), anthropic.BadRequestError),
-    (faults.context_length(), anthropic.BadRequestError),
-    (faults.rate_limit(), anthropic.RateLimitError),
-    (faults.server_error(500), anthropic.InternalServerError),
-    (faults.overloaded(), anthropic.InternalServerError),
-    (faults.reset(), anthropic.InternalServerError),
-]
-
-
-@pytest.mark.parametrize("fault, kind", ERRORS_ANTHROPIC, ids=lambda each: getattr(each, "name", ""))
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("model", MODELS)
-def test_anthropic_errors(place: Place, model: str, stream: bool, fault: Any, kind: type[Exception]) -> None:
-    place.providers[model].fault(fault)
-    with pytest.raises(kind) as caught:
-        place.anthropic.messages.create(model=model, stream=stream, **SAID)
-    assert isinstance(caught.value, anthropic.APIStatusError)
-    body: Any = caught.value.body
-    assert (body["type"], body["error"]["type"][-6:]) == ("error", "_error")
-    if fault.name == "overloaded":
-        assert (caught.value.status_code, body["error"]["type"]) == (529, "overloaded_error")
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_anthropic_error_in_a_stream(place: Place, model: str) -> None:
-    place.providers[model].fault(faults.cut(after_events=6))
-    got = ""
-    with pytest.raises(anthropic.APIStatusError, match="in the response body"):
-        with place.anthropic.messages.stream(model=model, **SAID) as stream:
-            for piece in stream.text_stream:
+    with pytest.raises(sdk.package.APIError) as caught:
+        with sdk.pieces(model) as pieces:
+            for piece in pieces:
                 got += piece
+    sdk.check_cut(caught.value)
     assert got
     assert TEXT.startswith(got)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_anthropic_cancel(place: Place, model: str) -> None:
+def test_cancel(place: Place, sdk: SDK, model: str) -> None:
     provider = place.providers[model]
     provider.says(Turn(text="on and on ", deltas_n=100_000), pace=Pace(per_s=100))
-    with place.anthropic.messages.stream(model=model, **SAID) as stream:
-        next(iter(stream.text_stream))
+    with sdk.pieces(model) as pieces:
+        next(pieces)
     assert provider.wait_done(0).is_aborted
     eventually_sync(lambda: place.gateway.ready()["in_flight"] == 0)
 
 
-async def test_anthropic_async(place: Place) -> None:
-    async with anthropic.AsyncAnthropic(**place.async_anthropic) as client:
+async def test_async(sdk: SDK) -> None:
+    assert await sdk.texts(MODELS * 10) == [TEXT] * 20
+    assert await sdk.whole_text("claude") == TEXT
 
-        async def one(model: str) -> str:
-            async with client.messages.stream(model=model, **SAID) as stream:
-                return await stream.get_final_text()
 
-        assert await asyncio.gather(*(one(model) for model in MODELS * 10)) == [TEXT] * 20
+def test_openai_beside_chat(place: Place) -> None:
+    """Models, embeddings, responses, old completions' error."""
+    client = place.openai.client
+    assert {each.id for each in client.models.list()} == set(MODELS)
+    assert client.models.retrieve("gpt").id == "gpt"
+    vectors = client.embeddings.create(model="gpt", input="a")
+    assert len(vectors.data) == 1
+    assert client.responses.create(model="gpt", input="hi").output_text == TEXT
+    with client.responses.create(model="gpt", input="hi", stream=True) as events:
+        assert [each.type for each in events][-1] == "response.completed"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("unknown")
+    with pytest.raises(openai.BadRequestError, match="embeddings"):
+        client.embeddings.create(model="claude", input="a")
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="sk-wrong").models.list()
 
 
 def test_anthropic_beside_messages(place: Place) -> None:
-    assert {each.id for each in place.anthropic.models.list()} == set(MODELS)
-    assert place.anthropic.models.retrieve("claude").id == "claude"
-    assert place.anthropic.messages.count_tokens(model="claude", messages=ASKED).input_tokens > 0  # type: ignore[arg-type]
+    client = place.anthropic.client
+    assert {each.id for each in client.models.list()} == set(MODELS)
+    assert client.models.retrieve("claude").id == "claude"
+    assert client.messages.count_tokens(model="claude", messages=ASKED).input_tokens > 0
     with pytest.raises(anthropic.BadRequestError):
-        place.anthropic.messages.count_tokens(model="gpt", messages=ASKED)  # type: ignore[arg-type]
+        client.messages.count_tokens(model="gpt", messages=ASKED)
     with pytest.raises(anthropic.NotFoundError):
-        place.anthropic.messages.create(model="unknown", **SAID)
+        place.anthropic.ask("unknown")
     with pytest.raises(anthropic.AuthenticationError):
-        place.anthropic.with_options(api_key="sk-wrong").models.list()
+        client.with_options(api_key="sk-wrong").models.list()

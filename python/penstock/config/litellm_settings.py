@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.config import known, known_settings
-from penstock.config.fallbacks import fallbacks
 from penstock.config.fields import Field, check_keys, names_of, read_fields
-from penstock.config.kinds import Refused, flag, flag_or_path, number, seconds, text, texts, whole
-from penstock.config.router import FAILS, RETRIES
+from penstock.config.kinds import Refused, flag, flag_or_path, number, seconds, text
+from penstock.config.router import FALLBACKS, RETRIES
 from penstock.config.value import Value, nearest
 
 
@@ -46,12 +45,7 @@ FIELDS = (
     Field("drop_params", "general.drop_params", flag),
     Field("num_retries", "router.num_retries", RETRIES),
     Field("request_timeout", "rows.timeout_s", seconds),
-    Field("fallbacks", "router.fallbacks", fallbacks),
-    Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
-    Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
-    Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
-    Field("allowed_fails", "router.allowed_fails", FAILS),
+    *FALLBACKS,
     Field("ssl_verify", "upstream.ssl_verify", flag_or_path),
     Field("ssl_certificate", "upstream.ssl_certificate", text),
     Field("http2", "upstream.http2", flag, also=("enable_http2",)),

@@ -87,6 +87,14 @@ def aliases(value: Value) -> dict[str, tuple[str, bool]]:
     return found
 
 
+FALLBACKS = (  # litellm_settings may say these too
+    Field("fallbacks", "router.fallbacks", fallbacks),
+    Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
+    Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
+    Field("default_fallbacks", "router.default_fallbacks", texts),
+    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
+    Field("allowed_fails", "router.allowed_fails", FAILS),
+)
 FIELDS = (
     Field("routing_strategy", "router.strategy", one_of(*STRATEGIES)),
     Field("routing_strategy_args", "router.strategy_args", mapping),
@@ -96,14 +104,9 @@ FIELDS = (
     Field("ttft_timeout", "router.ttft_s", seconds),
     Field("stream_idle_timeout", "router.idle_s", seconds),
     Field("retry_after", "router.retry_after_s", seconds_or_zero),
-    Field("fallbacks", "router.fallbacks", fallbacks),
-    Field("context_window_fallbacks", "router.context_window_fallbacks", fallbacks),
-    Field("content_policy_fallbacks", "router.content_policy_fallbacks", fallbacks),
-    Field("default_fallbacks", "router.default_fallbacks", texts),
-    Field("max_fallbacks", "router.max_fallbacks", whole("fallbacks", most=100)),
+    *FALLBACKS,
     Field("retry_policy", "router.retry_policy", policy("Retries", RETRIES)),
     Field("model_group_retry_policy", "router.group_retry_policy", policies),
-    Field("allowed_fails", "router.allowed_fails", FAILS),
     Field("allowed_fails_policy", "router.allowed_fails_policy", policy("AllowedFails", FAILS)),
     Field("cooldown_time", "router.cooldown_s", seconds_or_zero),
     Field("disable_cooldowns", "router.disable_cooldowns", flag),

@@ -1,4 +1,4 @@
-"""Reading what a caller wrote: JSON of unknown shape, field by field, with the field's path in complaints."""
+"""Reading what others wrote: JSON of unknown shape, field by field, with the field's path in complaints to callers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from penstock.dialects.call import BadRequest
+from penstock.sse import Event
 
 Members = dict[str, Any]
 _decode = msgspec.json.Decoder().decode
@@ -58,6 +59,17 @@ def text_at(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{where} must be a string", param=where)
     return value
+
+
+def members_of(event: Event) -> Members | None:
+    """The JSON object in an event of a stream; None for [DONE], and for what no caller could read either."""
+    if event.data is None:
+        return None
+    try:
+        value = _decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def json_object(text: str) -> msgspec.Raw | None:

@@ -14,40 +14,27 @@ import msgspec
 from penstock.dialects.answers import text_of
 from penstock.dialects.call import CallFacts
 from penstock.dialects.dialect import Dialect
-from penstock.dialects.failure import Failure, Fault
-from penstock.dialects.failures import classify_event, error_event
 from penstock.dialects.reading import Members
+from penstock.dialects.stream_translation import StreamTranslation
 from penstock.dialects.words import chat_usage, finish_reason, merged_usage
-from penstock.sse import Events
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 DONE = b"data: [DONE]\n\n"
 
 
-class MessagesToChat:
-    """One stream. Owner: the relay."""
+class MessagesToChat(StreamTranslation):
+    """One stream."""
 
-    __slots__ = (
-        "_after",
-        "_call",
-        "_events",
-        "_head",
-        "_is_failed",
-        "_is_stopped",
-        "_stop_reason",
-        "_thoughts",
-        "_thoughts_n",
-        "_tools",
-        "_usage",
-    )
+    __slots__ = ("_after", "_head", "_is_stopped", "_stop_reason", "_thoughts", "_thoughts_n", "_tools", "_usage")
+
+    upstream = Dialect.MESSAGES
+    caller = Dialect.CHAT
 
     def __init__(self, call: CallFacts) -> None:
-        self._call = call
-        self._events = Events()
+        super().__init__(call)
         self._usage: Members = {}
         self._stop_reason: object = None
-        self._is_stopped = self._is_failed = False
+        self._is_stopped = False
         self._tools: dict[int, _Tool] = {}  # by index of their block
         self._thoughts: dict[int, Members] = {}
         self._thoughts_n = 0
@@ -58,25 +45,11 @@ class MessagesToChat:
     def __repr__(self) -> str:
         return f"<MessagesToChat {len(self._tools)} tools, {'stopped' if self._is_stopped else 'running'}>"
 
-    def feed(self, data: bytes) -> bytes:
-        out: list[bytes] = []
-        for event in self._events.feed(data):
-            if event.data is None or self._is_failed:
-                continue
-            try:
-                value = _decode(event.data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                continue
-            if isinstance(value, dict):
-                self._event(value, out)
-        return b"".join(out)
-
     def end(self) -> bytes:
         if self._is_failed:
             return b""
         if not self._is_stopped:
-            failure = Failure(fault=Fault.CUT, message="the provider's stream ended without message_stop")
-            return error_event(Dialect.CHAT, failure, request_id="")
+            return self._cut("message_stop")
         finish = _encode(finish_reason(self._stop_reason))
         out = self._head + b'{},"logprobs":null,"finish_reason":' + finish + self._after
         if self._call.include_usage:
@@ -113,9 +86,7 @@ class MessagesToChat:
         elif kind == "message_stop":
             self._is_stopped = True
         elif kind == "error":
-            self._is_failed = True
-            failure = classify_event(Dialect.MESSAGES, _encode(value))
-            out.append(error_event(Dialect.CHAT, failure, request_id=""))
+            self._fail(_encode(value), out)
 
     def _block(self, index: int, block: Any, out: list[bytes]) -> None:
         if not isinstance(block, dict):

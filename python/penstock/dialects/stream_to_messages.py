@@ -15,14 +15,11 @@ import msgspec
 from penstock.dialects.answers import NO_MESSAGES_USAGE, reasoning_of, text_of, tool_id
 from penstock.dialects.call import CallFacts
 from penstock.dialects.dialect import Dialect
-from penstock.dialects.failure import Failure, Fault
-from penstock.dialects.failures import classify_event, error_event
 from penstock.dialects.reading import Members, json_object
+from penstock.dialects.stream_translation import StreamTranslation
 from penstock.dialects.words import messages_usage, stop_reason
-from penstock.sse import Events
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class _Tool:
@@ -34,17 +31,19 @@ class _Tool:
         self.is_open = True
 
 
-class ChatToMessages:
-    """One stream. Owner: the relay."""
+class ChatToMessages(StreamTranslation):
+    """One stream."""
 
-    __slots__ = ("_blocks_n", "_call", "_events", "_finish", "_is_failed", "_is_started", "_open", "_tools", "_usage")
+    __slots__ = ("_blocks_n", "_finish", "_is_started", "_open", "_tools", "_usage")
+
+    upstream = Dialect.CHAT
+    caller = Dialect.MESSAGES
 
     def __init__(self, call: CallFacts) -> None:
-        self._call = call
-        self._events = Events()
+        super().__init__(call)
         self._usage: Members | None = None
         self._finish: object = None
-        self._is_started = self._is_failed = False
+        self._is_started = False
         self._blocks_n = 0
         self._open: str | None = None  # "text" or "thinking": the last block, while it is open
         self._tools: dict[int, _Tool] = {}  # by index of the call
@@ -52,25 +51,11 @@ class ChatToMessages:
     def __repr__(self) -> str:
         return f"<ChatToMessages {self._blocks_n} blocks, {self._open or 'none'} open>"
 
-    def feed(self, data: bytes) -> bytes:
-        out: list[bytes] = []
-        for event in self._events.feed(data):
-            if event.data is None or self._is_failed:
-                continue
-            try:
-                value = _decode(event.data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                continue  # [DONE], or what no caller could read either
-            if isinstance(value, dict):
-                self._chunk(value, out)
-        return b"".join(out)
-
     def end(self) -> bytes:
         if self._is_failed:
             return b""
         if self._finish is None:
-            failure = Failure(fault=Fault.CUT, message="the provider's stream ended without a finish_reason")
-            return error_event(Dialect.MESSAGES, failure, request_id="")
+            return self._cut("a finish_reason")
         out: list[bytes] = []
         self._close(out)
         for tool in self._tools.values():
@@ -82,11 +67,9 @@ class ChatToMessages:
         out.append(_event("message_stop", {"type": "message_stop"}))
         return b"".join(out)
 
-    def _chunk(self, value: Members, out: list[bytes]) -> None:
+    def _event(self, value: Members, out: list[bytes]) -> None:
         if value.get("error"):
-            self._is_failed = True
-            failure = classify_event(Dialect.CHAT, _encode(value["error"]))
-            out.append(error_event(Dialect.MESSAGES, failure, request_id=""))
+            self._fail(_encode(value["error"]), out)
             return
         if isinstance(value.get("usage"), dict):
             self._usage = value["usage"]

@@ -22,7 +22,7 @@ from penstock.gateway.passthrough import declared, serve_pass_through
 from penstock.gateway.reloading import Reloading
 from penstock.gateway.rsgi import RSGIInbound
 from penstock.gateway.setup import Setup, setup_of
-from penstock.gateway.workers import is_marked_draining, mark_draining
+from penstock.gateway.workers import SERVING, is_marked_draining, mark_draining, say
 
 if TYPE_CHECKING:
     from penstock.config.models import Config
@@ -37,7 +37,7 @@ class Gateway:
     """`Gateway(config)`; then `granian --interface rsgi`, `uvicorn`, or `penstock serve` run it.
 
     config_path  the file to watch for changes; None = a configuration that stays
-    on_worn      called once after so many requests
+    on_worn      called after so many requests, each time
     """
 
     def __init__(
@@ -51,8 +51,9 @@ class Gateway:
         self.config_path = config_path
         self.admin = Admin(self)
         self.running_n = 0
-        self.left_n = 0 if on_worn is None else on_worn[0]
+        self._worn_n = 0 if on_worn is None else on_worn[0]
         self._on_worn = None if on_worn is None else on_worn[1]
+        self.left_n = self._worn_n
         self._is_draining = False
         self._reloading: Reloading | None = None
 
@@ -79,6 +80,7 @@ class Gateway:
             if self._on_worn is not None:
                 self.left_n -= 1
                 if self.left_n == 0:
+                    self.left_n = self._worn_n
                     self._on_worn()
 
     async def _dispatch(self, inbound: Inbound) -> None:
@@ -139,6 +141,7 @@ class Gateway:
             self.start()
 
         loop.run_until_complete(begin())
+        loop.call_soon(say, SERVING)  # Granian runs the loop again when it listens
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.stop())

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from penstock.dialects.dialect import Dialect
+from penstock.dialects.reading import members_of
 from penstock.sse import Event, Events
 
 CAN_REJOIN = frozenset({Dialect.CHAT, Dialect.COMPLETIONS, Dialect.MESSAGES})
@@ -48,7 +49,7 @@ class Rejoin:
 
     def _beyond(self, event: Event) -> bytes:
         """What of an event is new, before the border has been passed."""
-        value = _json(event)
+        value = members_of(event)
         if value is None:
             return b""
         holder, name = self._text_in(value)
@@ -95,13 +96,3 @@ class Rejoin:
             return value.get("type") in ("message_delta", "message_stop")
         choices = value.get("choices")
         return isinstance(choices, list) and any(isinstance(one, dict) and one.get("finish_reason") for one in choices)
-
-
-def _json(event: Event) -> dict[str, Any] | None:
-    if event.data is None or event.data.startswith(b"[DONE]"):
-        return None
-    try:
-        value = msgspec.json.decode(event.data)
-    except msgspec.DecodeError:
-        return None
-    return value if isinstance(value, dict) else None

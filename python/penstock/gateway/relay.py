@@ -16,7 +16,7 @@ from penstock.dialects.failures import classify_event
 from penstock.errors import PenstockError
 from penstock.gateway.clock import now_s
 from penstock.gateway.inbound import CallerGone, Send
-from penstock.gateway.keepalive import interval_s, keep_alive
+from penstock.gateway.keepalive import keep_alive
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import Rejoin
 from penstock.gateway.upstream import failure_of
@@ -34,18 +34,30 @@ STOPS = DONE | ERROR
 
 
 class Relay:
-    """One call's stream on its way to the caller.
+    """One call's stream on its way to the caller, with a comment when it is silent for `every_s`.
 
     gaps, sent_bytes  for the journal
     text              all that the caller has, when texts are kept
     is_text_only      nothing but text was sent: no reasoning, no tool calls
     """
 
-    __slots__ = ("_call", "_closed", "_send", "_split", "gaps", "is_text_only", "last_s", "sent_bytes", "text")
+    __slots__ = (
+        "_call",
+        "_closed",
+        "_every_s",
+        "_send",
+        "_split",
+        "gaps",
+        "is_text_only",
+        "last_s",
+        "sent_bytes",
+        "text",
+    )
 
-    def __init__(self, call: Call, send: Send) -> None:
+    def __init__(self, call: Call, send: Send, every_s: float | None) -> None:
         self._call = call
         self._send = send
+        self._every_s = every_s
         self._closed = call.inbound.closed
         self._split = Events() if call.hooked is not None and call.hooked.chain.event else None
         self.gaps = Gaps()
@@ -60,11 +72,9 @@ class Relay:
     async def run(self, opened: Opened, rejoin: Rejoin | None = None) -> Failure | None:
         """Send all of it; None when it was complete. What it raises (CallerGone, Diverged) resets the stream."""
         try:
-            every_s = interval_s(self._call)
-            pinger = asyncio.ensure_future(keep_alive(self, every_s)) if every_s else None
+            pinger = asyncio.ensure_future(keep_alive(self, self._every_s)) if self._every_s else None
             try:
-                # In a task of its own: a piece then wakes this one coroutine, not the dozen that lead here.
-                failure = await asyncio.ensure_future(self._pump(opened, rejoin))
+                failure = await self._pumped(opened, rejoin)
             finally:
                 if pinger is not None:
                     pinger.cancel()
@@ -104,30 +114,15 @@ class Relay:
         except self._closed as err:
             raise self._gone(err) from None
 
-    async def _pump(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
-        if opened.first:
-            await self.give(opened.first if rejoin is None else rejoin.feed(opened.first))
-        tally = opened.tally
-        if tally.seen & STOPS:
-            return None
-        if rejoin is not None or self._split is not None:
-            return await self._pump_slowly(opened, rejoin)
-        take, send, add_gap, last_s = opened.take, self._send, self.gaps.add, self.last_s
-        due_bytes = opened.upstream_bytes + TURN_BYTES
+    async def _pumped(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
+        """All that comes of it; the failure that ended it."""
         try:
-            async for chunk in opened.chunks:
-                out = take(chunk)
-                if out:
-                    this_s = now_s()
-                    add_gap(this_s - last_s)
-                    self.last_s = last_s = this_s
-                    self.sent_bytes += len(out)
-                    await send(out)
-                if tally.seen & STOPS:
-                    break
-                if opened.upstream_bytes > due_bytes:
-                    due_bytes = opened.upstream_bytes + TURN_BYTES
-                    await asyncio.sleep(0)
+            if opened.first:
+                await self.give(opened.first if rejoin is None else rejoin.feed(opened.first))
+            if not opened.tally.seen & STOPS:
+                is_plain = rejoin is None and self._split is None
+                # In a task of its own: a piece then wakes this one coroutine, not the dozen that lead here.
+                await asyncio.ensure_future(self._pump(opened) if is_plain else self._pump_slowly(opened, rejoin))
         except PenstockError as err:
             return failure_of(err, is_stream=True)
         except EventTooLong as err:
@@ -136,29 +131,41 @@ class Relay:
             raise self._gone(err) from None
         return None
 
+    async def _pump(self, opened: Opened) -> None:
+        tally = opened.tally
+        take, send, add_gap, last_s = opened.take, self._send, self.gaps.add, self.last_s
+        due_bytes = opened.upstream_bytes + TURN_BYTES
+        async for chunk in opened.chunks:
+            out = take(chunk)
+            if out:
+                this_s = now_s()
+                add_gap(this_s - last_s)
+                self.last_s = last_s = this_s
+                self.sent_bytes += len(out)
+                await send(out)
+            if tally.seen & STOPS:
+                return
+            if opened.upstream_bytes > due_bytes:
+                due_bytes = opened.upstream_bytes + TURN_BYTES
+                await asyncio.sleep(0)
+
+    async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> None:
+        """With a look into each event."""
+        due_bytes = opened.upstream_bytes + TURN_BYTES
+        async for chunk in opened.chunks:
+            out = opened.take(chunk)
+            if out:
+                self.gaps.add(now_s() - self.last_s)
+                await self.give(out if rejoin is None else rejoin.feed(out))
+            if opened.tally.seen & STOPS:
+                return
+            if opened.upstream_bytes > due_bytes:
+                due_bytes = opened.upstream_bytes + TURN_BYTES
+                await asyncio.sleep(0)
+
     def _gone(self, err: Exception) -> CallerGone:
         self._call.inbound.is_gone = True
         return CallerGone(str(err))
-
-    async def _pump_slowly(self, opened: Opened, rejoin: Rejoin | None) -> Failure | None:
-        """With a look into each event."""
-        due_bytes = opened.upstream_bytes + TURN_BYTES
-        try:
-            async for chunk in opened.chunks:
-                out = opened.take(chunk)
-                if out:
-                    self.gaps.add(now_s() - self.last_s)
-                    await self.give(out if rejoin is None else rejoin.feed(out))
-                if opened.tally.seen & STOPS:
-                    break
-                if opened.upstream_bytes > due_bytes:
-                    due_bytes = opened.upstream_bytes + TURN_BYTES
-                    await asyncio.sleep(0)
-        except PenstockError as err:
-            return failure_of(err, is_stream=True)
-        except EventTooLong as err:
-            return Failure(fault=Fault.IN_STREAM, message=str(err))
-        return None
 
     def _verdict(self, opened: Opened) -> Failure | None:
         """Was it all there?"""

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING
@@ -160,9 +161,9 @@ def show_log(level: str) -> None:
 
 def worn_out() -> tuple[int, Callable[[], None]] | None:
     """After how many requests a worker asks to be replaced, and how; None = never. Workers do not all ask at once."""
-    from penstock.gateway.workers import RUN_DIR, ask_replacement
+    from penstock.gateway.workers import RUN_DIR, WORN, say
 
     limit_n = int(os.environ.get(WORN_VARIABLE) or 0)
     if limit_n <= 0 or RUN_DIR not in os.environ:
         return None
-    return limit_n + randrange(limit_n // 10 + 1), ask_replacement
+    return limit_n + randrange(limit_n // 10 + 1), partial(say, WORN)

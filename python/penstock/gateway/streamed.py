@@ -37,7 +37,8 @@ STREAM = (
 
 async def serve_stream(call: Call) -> None:
     """Answer it."""
-    begun, relay = await _first(call)
+    every_s = interval_s(call)
+    begun, relay = await _first(call, every_s)
     if isinstance(begun, Failure):
         if relay is None:
             await call.refuse(begun)
@@ -49,7 +50,7 @@ async def serve_stream(call: Call) -> None:
     served_by(call, trial)
     try:
         if relay is None:
-            relay = await _begin_answer(call, answer_headers(call, trial, opened.response))
+            relay = await _begin_answer(call, answer_headers(call, trial, opened.response), every_s)
     except BaseException:  # the caller left just now: what the provider has said is accounted all the same
         opened.close()
         _note(call, trial, opened)
@@ -63,20 +64,19 @@ async def serve_stream(call: Call) -> None:
         await call.hooked.streamed(relay.text, model=call.record.model_served or "", deployment=trial.deployment.id)
 
 
-async def _begin_answer(call: Call, headers: list[tuple[str, str]]) -> Relay:
+async def _begin_answer(call: Call, headers: list[tuple[str, str]], every_s: float | None) -> Relay:
     call.record.status = 200
-    return Relay(call, await call.inbound.begin(200, [*STREAM, *headers]))
+    return Relay(call, await call.inbound.begin(200, [*STREAM, *headers]), every_s)
 
 
-async def _first(call: Call) -> tuple[Begun | Failure, Relay | None]:
+async def _first(call: Call, every_s: float | None) -> tuple[Begun | Failure, Relay | None]:
     """A stream that speaks, or the failure; and the relay if comments had to be sent before it."""
-    every_s = interval_s(call)
     if every_s is None:
         return await guarded(call, begin(call)), None
     work = asyncio.ensure_future(guarded(call, begin(call)))
     try:
         ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
-        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids))
+        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids, every_s))
         return await work, relay
     except BaseException:
         await _undo(work)

@@ -2,8 +2,8 @@
  * In: bytes, requests.  Out: events, bytes.  Thread: io.  Owner: conn.  Limits: ps_codec_limits and
  * those of h2_state.h.
  *
- * next() hands out what is known; only when nothing is does it read another frame, so at any time
- * the codec holds the events of one frame at most. */
+ * next() hands out what is known; only when nothing is does it read another frame, or a run of
+ * small ones, so at any time the codec holds the events of that at most. */
 #include "proto/h2_state.h"
 
 #include <assert.h>

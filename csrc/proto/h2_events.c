@@ -1,10 +1,11 @@
 /* proto/h2_events.c -- what next() will hand out.
  * The library's callbacks only store here. Since the input is cut at frame ends and next() hands
  * out everything before it reads on, one frame's INFO, HEAD, BODY, TRAILERS or GOAWAY needs one
- * place; the bodies of a run of small frames wait in h2_run.c's; ends of exchanges wait in a list that runs through the exchanges themselves. So nothing is
- * allocated to remember an event, and no event can be lost for want of memory. Order: the frame's
- * own event or the run's, then ends in the order they came, then FAIL. Thread: io. Owner: ps_h2. Limit: one
- * event, and as many ends as there are exchanges. */
+ * place; the bodies of a run of small frames wait in h2_run.c's; ends of exchanges wait in a list
+ * that runs through the exchanges themselves. So nothing is allocated to remember an event, and no
+ * event can be lost for want of memory. Order: the frame's own event or the run's bodies, then ends
+ * (of a run's exchanges in the order they began in it), then FAIL. Thread: io. Owner: ps_h2. Limit:
+ * one event, one body for each exchange of a run, and as many ends as there are exchanges. */
 #include "proto/h2_state.h"
 
 #include <assert.h>

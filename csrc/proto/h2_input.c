@@ -1,9 +1,9 @@
 /* proto/h2_input.c -- cuts the input at frame ends and looks at each frame's head first.
  * The library's view of a DATA payload dies with nghttp2_session_mem_recv(), but it points into the
  * bytes it was given, and those live until next() said NONE. So the view from feed() is kept and
- * next() gives the library at most one frame, then hands out what that caused: BODY events stay
- * views of the input, nothing is copied, and a hostile input cannot pile up heads between two calls
- * of next(). In: the view of feed().  Out: calls into the library, events.  Thread: io. Limit:
+ * next() gives the library at most one frame (or one run of small ones, h2_run.c), then hands out what
+ * that caused: BODY events stay views of the input (of a run: of its buffer), and a hostile input cannot
+ * pile up heads between two calls of next(). In: the view of feed().  Out: calls into the library, events.  Thread: io. Limit:
  * H2_CONTINUATIONS_MAX, and the purses of h2_flood.c. */
 #include "proto/h2_state.h"
 

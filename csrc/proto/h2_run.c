@@ -35,13 +35,18 @@ static struct small_frame look(struct ps_bytes in)
 }
 
 /* The exchange gets room for the frame, and for a head when it is its first. False: it is over, or will be after the
- * frames before, or there is no room. */
+ * frames before, or there is no room; or the peer exceeds its window: the library may end the connection for that, so
+ * no frame may be moved before what others sent earlier. */
 static bool take_part(struct ps_h2 *h, const struct small_frame *f, size_t *room_n)
 {
     struct h2_stream *s = ps_h2_running(h, f->id);
     if (s == NULL || s->run.is_ending)
         return false;
     bool is_first = !ps_node_linked(&s->run.node);
+    if (is_first)
+        s->run.window_n = (size_t)nghttp2_session_get_stream_local_window_size(h->session, (int32_t)f->id);
+    if (s->run.body_n + f->body_n > s->run.window_n)
+        return false;
     size_t n = f->body_n + (is_first ? H2_FRAME_HEAD_BYTES : 0);
     if (n > *room_n)
         return false;
@@ -49,6 +54,7 @@ static bool take_part(struct ps_h2 *h, const struct small_frame *f, size_t *room
     if (is_first)
         ps_list_push_back(&h->run, &s->run.node);
     s->run.body_n += f->body_n;
+    s->run.frames_n++;
     s->run.is_ending = f->is_last;
     return true;
 }
@@ -106,7 +112,6 @@ static void fill(struct ps_h2 *h, struct ps_bytes wire)
         memcpy(s->run.place, wire.p + at + H2_FRAME_HEAD_BYTES, f.body_n);
         s->run.place += f.body_n;
         at += H2_FRAME_HEAD_BYTES + f.body_n;
-        ps_h2_note_use(h);
     }
 }
 
@@ -122,7 +127,9 @@ static bool join(struct ps_h2 *h, const struct run *run)
 {
     uint8_t *room;
     ps_buf_clear(&h->joined);
-    if (run->frames_n < 2 || ps_buf_reserve(&h->joined, run->joined_n, &room) != PS_OK) {
+    bool is_worth_it = run->frames_n > 1;
+    if (!is_worth_it || ps_buf_reserve(&h->joined, run->joined_n, &room) != PS_OK) {
+        h->singly_n = is_worth_it ? run->frames_n - 1 : 0; /* the first is read now */
         forget(h);
         return false;
     }
@@ -136,6 +143,10 @@ bool ps_h2_read_run(struct ps_h2 *h)
 {
     if (h->frame_head_n != 0)
         return false;
+    if (h->singly_n > 0) {
+        h->singly_n--;
+        return false;
+    }
     struct run run = measure(h);
     if (!join(h, &run))
         return false;

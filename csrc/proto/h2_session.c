@@ -62,9 +62,10 @@ static void data_came(struct ps_h2 *h, struct h2_stream *s, const nghttp2_frame 
     bool is_last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (s == NULL)
         return;
-    if (has_bytes || is_last)
-        ps_h2_note_use(h);
-    else
+    if (has_bytes || is_last) {
+        for (size_t n = h->is_joining ? s->run.frames_n : 1; n > 0; n--)
+            ps_h2_note_use(h);
+    } else
         ps_h2_note_noise(h, H2_NOISE_EMPTY_DATA); /* rule 48 */
     if (is_last)
         h2_stream_end(h, s);

@@ -65,7 +65,8 @@ struct h2_upload {
 
 struct h2_part { /* what an exchange has in ps_h2.joined (h2_run.c) */
     struct ps_node node;  /* in ps_h2.run, or in none */
-    size_t body_n;        /* of the run */
+    size_t body_n, frames_n;
+    size_t window_n;      /* bytes that the peer may send now */
     uint8_t *place;       /* borrowed from ps_h2.joined: where its next bytes go */
     struct ps_bytes body; /* what the library let through */
     bool is_ending;       /* its last frame is in the run */
@@ -119,6 +120,7 @@ struct ps_h2 {
     struct h2_flood flood;
     struct ps_list run;   /* exchanges with bytes in `joined`, not yet told */
     struct ps_buf joined; /* a run of DATA frames, a frame an exchange; events' views point to them */
+    size_t singly_n;      /* frames of a run there was no memory for */
     bool is_joining;      /* the library reads `joined` */
 
     /* Events. */

@@ -1,7 +1,7 @@
 /* proto/h2_stream.c -- the life of one exchange: fresh -> running -> over.
  * Fresh: opened, its HEADERS not pulled, so the peer cannot know it. Over: END or RESET waits for
  * next(), which frees it. The library finds a running exchange by its stream's user data (O(1), and those
- * found last are remembered until they are over: a small DATA frame asks three times);
+ * found last are remembered until they are over: h2_run.c asks twice a frame);
  * fresh ones have no stream yet and are few, so they are looked through. A slot is free when the
  * library has closed the stream and, if it was cut without a sign of life since it was sent, the
  * peer has shown one (rule 7). Thread: io. Owner: ps_h2. Limit: min(the peer's limit, H2_STREAMS_MAX)

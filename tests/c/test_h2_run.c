@@ -188,8 +188,8 @@ static void test_two_exchanges_with_one_place(void)
     h2_wire_free(&w);
 }
 
-/* More than the peer was allowed to send: the failure is told, after such of its bytes as the library lets through. */
-static void test_a_fault_inside_a_run(void)
+/* `streams_n` GETs to a peer that may send five bytes of each, their heads answered. */
+static void start_narrow(struct h2_rig *r, size_t streams_n)
 {
     static const struct ps_codec_limits limits = {.head = {.bytes = 131072, .fields_n = 500},
                                                   .trailer = {.bytes = 16384, .fields_n = 100},
@@ -197,25 +197,96 @@ static void test_a_fault_inside_a_run(void)
                                                   .chunk_ext_bytes = 256,
                                                   .info_n = 16,
                                                   .window_bytes = 5};
-    struct h2_rig r;
     struct h2_wire w = {0};
-    T_EQ(h2_rig_init(&r, "GET", PS_BODY_NONE, 0, &limits), PS_OK);
-    r.keeps_credit = true;
+    T_EQ(h2_rig_init(r, "GET", PS_BODY_NONE, 0, &limits), PS_OK);
+    r->keeps_credit = true;
     h2_settings(&w, 0, 0);
     h2_frame(&w, F_SETTINGS, ACK, 0, "", 0);
-    (void)h2_rig_open(&r);
-    h2_rig_settle(&r);
-    h2_headers(&w, 1, 0, OK_HEAD);
-    h2_rig_say(&r, &w);
+    for (size_t i = 0; i < streams_n; i++)
+        (void)h2_rig_open(r);
+    h2_rig_settle(r);
+    for (uint32_t i = 0; i < streams_n; i++)
+        h2_headers(&w, 2 * i + 1, 0, OK_HEAD);
+    h2_rig_say(r, &w);
+    h2_wire_free(&w);
+}
+
+/* More than the peer was allowed to send: what came before is told, then the failure. */
+static void test_a_fault_inside_a_run(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    start_narrow(&r, 1);
     h2_data(&w, 1, 0, "abc");
     h2_data(&w, 1, 0, "de");
     h2_data(&w, 1, 0, "f");
     h2_data(&w, 1, 0, "g");
     h2_rig_say(&r, &w);
     const char *got = h2_text(&r.log);
-    T_STR(got, h2_one_of(got, "HEAD 1 200\nBODY 1 abcdefg\nRESET 1 PROTOCOL FLOW_CONTROL_ERROR\n",
-                         "HEAD 1 200\nRESET 1 PROTOCOL FLOW_CONTROL_ERROR\n"
+    T_STR(got, h2_one_of(got, "HEAD 1 200\nBODY 1 abcdef\nRESET 1 PROTOCOL FLOW_CONTROL_ERROR\n",
+                         "HEAD 1 200\nBODY 1 abcde\nRESET 1 PROTOCOL FLOW_CONTROL_ERROR\n"
                          "FAIL PROTOCOL FLOW_CONTROL_ERROR\n"));
+    h2_rig_fini(&r);
+    h2_wire_free(&w);
+}
+
+/* Newer libnghttp2 ends the connection for it: not before what others sent earlier was told. */
+static void test_a_complete_neighbour_is_not_lost(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    start_narrow(&r, 2);
+    h2_data(&w, 1, 0, "abc");
+    h2_data(&w, 3, 0, "x");
+    h2_data(&w, 3, END_STREAM, "y");
+    h2_data(&w, 1, 0, "def");
+    h2_data(&w, 1, 0, "g");
+    h2_rig_say(&r, &w);
+    T_EQ(r.ends_n, 1);
+    h2_rig_fini(&r);
+    h2_wire_free(&w);
+}
+
+static uint32_t empty_data_left(const struct h2_rig *r)
+{
+    return ((struct ps_h2 *)(void *)r->c)->flood.left_n[H2_NOISE_EMPTY_DATA];
+}
+
+/* Rule 48: 100 empty frames, and one more for each useful one. */
+static void test_a_run_pays_as_much_as_its_frames(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    start(&r, 2);
+    for (int i = 0; i < 90; i++)
+        h2_data(&w, 1, 0, "");
+    for (int i = 0; i < 10; i++) {
+        h2_data(&w, 1, 0, "a");
+        h2_data(&w, 3, 0, "b");
+        h2_frame(&w, F_PING, 0, 0, "12345678", 8);
+    }
+    h2_rig_say(&r, &w);
+    T_EQ(empty_data_left(&r), 100 - 90 + 20);
+    h2_rig_fini(&r);
+    h2_wire_free(&w);
+}
+
+static void test_refused_bytes_pay_nothing(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    T_EQ(h2_rig_init(&r, "GET", PS_BODY_NONE, 0, NULL), PS_OK);
+    h2_settings(&w, 0, 0);
+    (void)h2_rig_open(&r);
+    h2_rig_settle(&r);
+    h2_headers(&w, 1, 0, ":status=200\ncontent-length=1\n");
+    for (int i = 0; i < 90; i++)
+        h2_data(&w, 1, 0, "");
+    for (int i = 0; i < 51; i++)
+        h2_data(&w, 1, 0, "ab");
+    h2_rig_say(&r, &w);
+    T_EQ(r.resets_n, 1);
+    T_EQ(empty_data_left(&r), 10);
     h2_rig_fini(&r);
     h2_wire_free(&w);
 }
@@ -236,6 +307,28 @@ static void test_without_memory_nothing_is_lost(void)
     h2_wire_free(&w);
 }
 
+/* And no frame is looked at again for each frame before it. */
+static void test_without_memory_a_run_is_measured_once(void)
+{
+    struct h2_rig r;
+    struct h2_wire w = {0};
+    struct ps_event ev;
+    size_t asked_n = 0;
+    start(&r, 1);
+    for (int i = 0; i < MANY_N; i++)
+        h2_data(&w, 1, 0, "a");
+    ps_codec_feed(r.c, ps_bytes_of(w.p, w.n));
+    do {
+        ps_mem_fail_at(1);
+        ps_codec_next(r.c, &ev);
+        asked_n += ps_mem_asked_n();
+    } while (ev.kind != PS_EV_NONE);
+    ps_mem_fail_at(0);
+    T_EQ(asked_n, 1);
+    h2_rig_fini(&r);
+    h2_wire_free(&w);
+}
+
 static const struct t_test tests[] = {
     {"frames_of_many_are_joined_by_exchange", test_frames_of_many_are_joined_by_exchange},
     {"long_input_makes_few_events", test_long_input_makes_few_events},
@@ -244,7 +337,11 @@ static const struct t_test tests[] = {
     {"a_dropped_exchange_is_not_told_of", test_a_dropped_exchange_is_not_told_of},
     {"two_exchanges_with_one_place", test_two_exchanges_with_one_place},
     {"a_fault_inside_a_run", test_a_fault_inside_a_run},
+    {"a_complete_neighbour_is_not_lost", test_a_complete_neighbour_is_not_lost},
+    {"a_run_pays_as_much_as_its_frames", test_a_run_pays_as_much_as_its_frames},
+    {"refused_bytes_pay_nothing", test_refused_bytes_pay_nothing},
     {"without_memory_nothing_is_lost", test_without_memory_nothing_is_lost},
+    {"without_memory_a_run_is_measured_once", test_without_memory_a_run_is_measured_once},
 };
 
 T_MAIN(tests)

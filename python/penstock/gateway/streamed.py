@@ -75,8 +75,7 @@ async def _first(call: Call, every_s: float | None) -> tuple[Begun | Failure, Re
         return await guarded(call, begin(call)), None
     work = asyncio.ensure_future(guarded(call, begin(call)))
     try:
-        ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
-        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids, every_s))
+        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, call.ids(), every_s))
         return await work, relay
     except BaseException:
         await _undo(work)

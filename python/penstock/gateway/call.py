@@ -90,7 +90,12 @@ class Call:
         except CallerGone:
             record.outcome = "cancelled"
         except Exception as err:
-            await self._stumble(err)
+            failure = self.stumbled(err)
+            if record.status:  # the head has gone out: the server cuts the connection, which is no clean end
+                self.failure = failure
+                record.outcome, record.error = "cut", error_of(failure)
+                raise
+            await self.refuse(failure)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             if not self.inbound.is_gone:
@@ -118,16 +123,13 @@ class Call:
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
-    async def _stumble(self, err: Exception) -> None:
-        """A fault of the gateway itself: the log gets all of it, the caller its id."""
+    def stumbled(self, err: Exception) -> Failure:
+        """A fault of the gateway itself, or of a hook: the log gets all of it, the caller its id."""
+        if isinstance(err, (Refused, HookFailed)):
+            return failure_of_hook(err)
         log.exception("call %s failed inside of the gateway", self.record.id, exc_info=err)
         message = f"an error of the gateway itself; its log has the details under {self.record.id}"
-        failure = Failure(fault=Fault.SERVER, status=500, message=message)
-        if self.record.status:  # the head has gone out: the server cuts the connection, which is no clean end
-            self.failure = failure
-            self.record.outcome, self.record.error = "cut", error_of(failure)
-            raise err
-        await self.refuse(failure)
+        return Failure(fault=Fault.SERVER, status=500, message=message)
 
     async def _read(self) -> None:
         setup, inbound, record = self.setup, self.inbound, self.record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from . import httpx_peer
-from .httpx_peer import HttpxPeer
+from .httpx_client import HttpxPeer
 
 VERSION = f"{httpx_peer.VERSION}, h2 {version('h2')}"
 HTTP = "HTTP/2"

@@ -6,7 +6,7 @@ import httpx
 
 from tests.transport.nginx_peer import JSON
 
-from .httpx_peer import HttpxPeer
+from .httpx_client import HttpxPeer
 
 VERSION = f"{httpx.__version__} over a transport that answers at once"
 HTTP = "HTTP/1.1"

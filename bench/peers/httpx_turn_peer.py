@@ -7,8 +7,8 @@ import asyncio
 
 import httpx
 
+from .httpx_client import HttpxPeer
 from .httpx_null_peer import NullTransport
-from .httpx_peer import HttpxPeer
 
 VERSION = f"{httpx.__version__} over a transport that answers at the loop's next turn"
 HTTP = "HTTP/1.1"

@@ -8,7 +8,7 @@ import httpx
 
 from penstock.adapters.httpx import AsyncTransport
 
-from .httpx_peer import HttpxPeer
+from .httpx_client import HttpxPeer
 
 VERSION = f"{version('penstock')} under httpx {httpx.__version__}"
 HTTP = "HTTP/1.1"

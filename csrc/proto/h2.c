@@ -188,6 +188,11 @@ enum ps_status ps_h2_new(struct ps_codec **out, const struct ps_codec_limits *li
     return PS_OK;
 }
 
+const char *ps_h2_library_version(void)
+{
+    return nghttp2_version(0)->version_str;
+}
+
 enum ps_status ps_h2_ping(struct ps_codec *c, struct ps_err *err)
 {
     struct ps_h2 *h = ps_h2_of(c);

@@ -74,4 +74,7 @@ size_t ps_h2_unsent_n(const struct ps_codec *c, uint32_t id);
 /* "ENHANCE_YOUR_CALM", or "code 123" written into `out[24]`. */
 const char *ps_h2_code_name(uint32_t code, char *out);
 
+/* "1.52.0": of the libnghttp2 that is loaded. */
+const char *ps_h2_library_version(void);
+
 #endif

@@ -159,7 +159,7 @@ int ps_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uin
     if (s == NULL) /* dropped; its RST_STREAM is on the way */
         return 0;
     if (h->is_joining) {
-        s->run.body = ps_bytes_of(p, n);
+        ps_h2_join(s, ps_bytes_of(p, n));
         return 0;
     }
     s->unread_bytes += n;

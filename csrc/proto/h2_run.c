@@ -149,6 +149,12 @@ bool ps_h2_read_run(struct ps_h2 *h)
     return true;
 }
 
+/* All of an exchange's bytes lie in one frame of `joined`, so a second view would go on where the first ended. */
+void ps_h2_join(struct h2_stream *s, struct ps_bytes bytes)
+{
+    s->run.body = s->run.body.n == 0 ? bytes : ps_bytes_of(s->run.body.p, s->run.body.n + bytes.n);
+}
+
 bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev)
 {
     struct ps_node *n;

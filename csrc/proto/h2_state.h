@@ -181,6 +181,7 @@ void ps_h2_note_peer(struct ps_h2 *h, size_t frames_n); /* frames came */
 
 /* h2_run.c: reads several small DATA frames at once; false: the input does not begin with such a run. */
 bool ps_h2_read_run(struct ps_h2 *h);
+void ps_h2_join(struct h2_stream *s, struct ps_bytes bytes); /* the library lets these through */
 bool ps_h2_take_joined(struct ps_h2 *h, struct ps_event *ev);
 
 static inline uint32_t h2_u32_at(const uint8_t *p)

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include "proto/h2.h"
 #include "tls/library.h"
 
 static struct PyModuleDef core_module;
@@ -27,7 +28,8 @@ static PyObject *versions(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
-    return Py_BuildValue("{ssss}", "libuv", uv_version_string(), "openssl", ps_tls_library_version());
+    return Py_BuildValue("{ssssss}", "libuv", uv_version_string(), "nghttp2", ps_h2_library_version(),
+                         "openssl", ps_tls_library_version());
 }
 
 /* Does the extension at `path` call the very libssl that we call? Its own symbols are looked up through

@@ -1,8 +1,8 @@
 /* sse/gathered.c -- what was said (see gathered.h). Tools are kept sorted by index; the last one is asked for first. */
 #include "sse/gathered.h"
 
+#include "base/json.h"
 #include "base/mem.h"
-#include "sse/json.h"
 #include "sse/tally.h"
 
 struct ps_gathered *ps_gathered_new(void)

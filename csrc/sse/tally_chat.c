@@ -107,7 +107,7 @@ static struct ps_bytes null_usage(const struct tally_event *e)
     const uint8_t *end = usage->value.p + usage->value.n;
     if (usage->before != NULL)
         return ps_bytes_of(usage->before, (size_t)(end - usage->before));
-    const uint8_t *next = ps_json_behind_comma(end, e->frame.data.p + e->frame.data.n);
+    const uint8_t *next = ps_json_behind(end, e->frame.data.p + e->frame.data.n, ',');
     return next == NULL ? ps_bytes_of(NULL, 0) : ps_bytes_of(usage->name, (size_t)(next - usage->name));
 }
 

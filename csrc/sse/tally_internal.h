@@ -3,8 +3,8 @@
 #ifndef PS_SSE_TALLY_INTERNAL_H
 #define PS_SSE_TALLY_INTERNAL_H
 
+#include "base/json.h"
 #include "sse/gathered.h"
-#include "sse/json.h"
 #include "sse/tally.h"
 
 struct tally_event {

@@ -1,137 +1,127 @@
-/* upstream/json_point.c -- a JSON pointer's scalar in a text (see json_point.h; json_text.h scans it). */
+/* upstream/json_point.c -- a JSON pointer's scalar in a text (see json_point.h; base/json.h scans it). */
 #include "upstream/json_point.h"
 
 #include <stdlib.h>
 
-#include "upstream/json_text.h"
+#include "base/json.h"
+#include "base/json_scan.h"
 
 enum { NUMBER_BYTES = 64 };
 
-/* -- the way -- */
+/* -- characters -- */
+
+typedef const uint8_t *read_char(const uint8_t *p, const uint8_t *end, uint32_t *code);
+
+/* A character of a pointer: ~0 and ~1 are its only escapes. */
+static const uint8_t *pointer_char(const uint8_t *p, const uint8_t *end, uint32_t *code)
+{
+    if (*p == '~') {
+        *code = p[1] == '0' ? '~' : '/';
+        return p + 2;
+    }
+    if (*p != '\\')
+        return ps_json_char(p, end, code);
+    *code = '\\';
+    return p + 1;
+}
+
+/* Does the inside of a string mean the same as `b`, whose characters are read by `read_b`? */
+static bool is_same(struct ps_bytes inside, struct ps_bytes b, read_char *read_b)
+{
+    const uint8_t *p = inside.p, *end = p + inside.n, *q = b.p, *q_end = q + b.n;
+    uint32_t one = 0, two = 0;
+    while (p < end && q < q_end && one == two) {
+        p = ps_json_char(p, end, &one);
+        q = read_b(q, q_end, &two);
+    }
+    return p == end && q == q_end && one == two;
+}
+
+/* -- the way: each returns where the next value begins, NULL when there is none -- */
 
 /* The pointer's next step; its bytes are still escaped. */
 static struct ps_bytes next_step(struct ps_bytes *pointer)
 {
-    struct ps_bytes rest = up_json_after(*pointer, 1);
-    const uint8_t *slash = rest.n == 0 ? NULL : memchr(rest.p, '/', rest.n);
-    size_t n = slash == NULL ? rest.n : (size_t)(slash - rest.p);
-    *pointer = up_json_after(rest, n);
-    return ps_bytes_of(rest.p, n);
+    const uint8_t *p = pointer->p + 1, *end = pointer->p + pointer->n, *slash = memchr(p, '/', (size_t)(end - p));
+    *pointer = slash == NULL ? ps_bytes_of(end, 0) : ps_bytes_of(slash, (size_t)(end - slash));
+    return ps_bytes_of(p, (size_t)(pointer->p - p));
 }
 
-/* Is the string at `s` this step? Stores what is behind it; up_json_malformed when it is no string. */
-static bool is_member(struct ps_bytes s, struct ps_bytes step, struct ps_bytes *behind)
+static const uint8_t *enter_object(const uint8_t *p, const uint8_t *end, struct ps_bytes step)
 {
-    *behind = up_json_skip_string(s);
-    struct up_json_reading r = {.left = up_json_after(s, 1)};
-    size_t i = 0;
-    int c = up_json_read_char(&r);
-    while (c >= 0 && i < step.n) {
-        int wanted = step.p[i++];
-        if (wanted == '~')
-            wanted = step.p[i++] == '0' ? '~' : '/';
-        if (c != wanted)
-            return false;
-        c = up_json_read_char(&r);
-    }
-    return c == UP_JSON_OVER && i == step.n;
-}
-
-static struct ps_bytes enter_object(struct ps_bytes s, struct ps_bytes step)
-{
-    s = up_json_skip_space(up_json_after(s, 1));
-    while (s.n > 0 && s.p[0] == '"') {
-        struct ps_bytes behind;
-        bool is_it = is_member(s, step, &behind);
-        s = behind.p == NULL ? up_json_malformed : up_json_skip_space(behind);
-        if (s.n == 0 || s.p[0] != ':')
-            return up_json_malformed;
-        s = up_json_skip_space(up_json_after(s, 1));
+    p = ps_json_behind(p, end, '{');
+    while (p != NULL && p < end && *p == '"') {
+        const uint8_t *name = p;
+        p = ps_json_skip(name, end, 0);
+        if (p == NULL)
+            return NULL;
+        bool is_it = is_same(ps_json_inside(ps_bytes_of(name, (size_t)(p - name))), step, pointer_char);
+        p = ps_json_behind(p, end, ':');
         if (is_it)
-            return s;
-        s = up_json_skip_value(s);
-        s = s.p == NULL ? up_json_malformed : up_json_skip_space(s);
-        if (s.n == 0 || s.p[0] != ',')
-            return up_json_malformed;
-        s = up_json_skip_space(up_json_after(s, 1));
+            return p;
+        p = ps_json_behind(ps_json_skip(p, end, PS_JSON_DEPTH), end, ',');
     }
-    return up_json_malformed;
+    return NULL;
 }
 
-static struct ps_bytes enter_array(struct ps_bytes s, struct ps_bytes step)
+static const uint8_t *enter_array(const uint8_t *p, const uint8_t *end, struct ps_bytes step)
 {
-    size_t left_n = 0;
-    if (step.n == 0 || step.n > 9 || (step.p[0] == '0' && step.n > 1))
-        return up_json_malformed;
-    for (size_t i = 0; i < step.n; i++) {
-        if (step.p[i] < '0' || step.p[i] > '9')
-            return up_json_malformed;
-        left_n = left_n * 10 + (step.p[i] - '0');
-    }
-    for (s = up_json_skip_space(up_json_after(s, 1)); left_n > 0; left_n--) {
-        s = up_json_skip_value(s);
-        s = s.p == NULL ? up_json_malformed : up_json_skip_space(s);
-        if (s.n == 0 || s.p[0] != ',')
-            return up_json_malformed;
-        s = up_json_skip_space(up_json_after(s, 1));
-    }
-    return s;
+    int left_n = ps_json_index(step);
+    if (step.n == 0 || (step.p[0] == '0' ? step.n > 1 : left_n <= 0))
+        return NULL;
+    for (p = ps_json_behind(p, end, '['); p != NULL && left_n > 0; left_n--)
+        p = ps_json_behind(ps_json_skip(p, end, PS_JSON_DEPTH), end, ',');
+    return p;
 }
 
 /* -- comparing -- */
 
-static bool same_string(struct ps_bytes a, struct ps_bytes b)
+static bool is_number(struct ps_bytes scalar)
 {
-    struct up_json_reading one = {.left = up_json_after(a, 1)}, two = {.left = up_json_after(b, 1)};
-    int c;
-    do {
-        c = up_json_read_char(&one);
-        if (c != up_json_read_char(&two))
-            return false;
-    } while (c >= 0);
-    return c == UP_JSON_OVER;
+    return ps_json_is(scalar, '-') || json_is_digit(scalar.p[0]);
 }
 
-static bool has_fraction(struct ps_bytes s)
+static bool has_fraction(struct ps_bytes number)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '.' || (s.p[i] | 32) == 'e')
+    for (size_t i = 0; i < number.n; i++) {
+        if (number.p[i] == '.' || (number.p[i] | 32) == 'e')
             return true;
     }
     return false;
 }
 
-static double value_of(struct ps_bytes s)
+static double value_of(struct ps_bytes number)
 {
     char text[NUMBER_BYTES];
-    memcpy(text, s.p, s.n);
-    text[s.n] = '\0';
+    memcpy(text, number.p, number.n);
+    text[number.n] = '\0';
     return strtod(text, NULL);
 }
 
-static bool same_plain(struct ps_bytes a, struct ps_bytes b)
+static bool same_scalar(struct ps_bytes a, struct ps_bytes b)
 {
+    if (ps_json_is(a, '"') && ps_json_is(b, '"'))
+        return is_same(ps_json_inside(a), ps_json_inside(b), ps_json_char);
     if (ps_bytes_eq(a, b))
-        return up_json_is_plain(a);
-    if (!up_json_is_number(a) || !up_json_is_number(b) || a.n >= NUMBER_BYTES || b.n >= NUMBER_BYTES)
+        return true;
+    if (!is_number(a) || !is_number(b) || a.n >= NUMBER_BYTES || b.n >= NUMBER_BYTES)
         return false;
     return (has_fraction(a) || has_fraction(b)) && value_of(a) == value_of(b);
 }
 
 bool up_json_point_holds(struct ps_bytes text, struct ps_bytes pointer, struct ps_bytes scalar)
 {
-    struct ps_bytes s = up_json_skip_space(text);
-    while (pointer.n > 0) {
-        struct ps_bytes step = next_step(&pointer);
-        if (s.n == 0 || (s.p[0] != '{' && s.p[0] != '['))
-            return false;
-        s = s.p[0] == '{' ? enter_object(s, step) : enter_array(s, step);
-    }
-    if (s.n == 0)
+    if (text.n == 0)
         return false;
-    if (s.p[0] == '"' || scalar.p[0] == '"')
-        return s.p[0] == scalar.p[0] && same_string(s, scalar);
-    return same_plain(ps_bytes_of(s.p, up_json_plain_n(s)), scalar);
+    const uint8_t *end = text.p + text.n, *p = json_skip_space(text.p, end);
+    while (p != NULL && p < end && pointer.n > 0) {
+        struct ps_bytes step = next_step(&pointer);
+        p = *p == '{' ? enter_object(p, end, step) : enter_array(p, end, step);
+    }
+    const uint8_t *behind = ps_json_skip(p, end, 0);
+    if (behind == NULL || (behind < end && memchr(" \t\r\n,]}", *behind, 7) == NULL))
+        return false;
+    return same_scalar(ps_bytes_of(p, (size_t)(behind - p)), scalar);
 }
 
 bool up_json_pointer_is_good(struct ps_bytes pointer)
@@ -150,8 +140,5 @@ bool up_json_pointer_is_good(struct ps_bytes pointer)
 
 bool up_json_scalar_is_good(struct ps_bytes scalar)
 {
-    if (scalar.n == 0)
-        return false;
-    struct ps_bytes behind = up_json_skip_scalar(scalar);
-    return behind.p != NULL && behind.n == 0;
+    return scalar.n > 0 && ps_json_skip(scalar.p, scalar.p + scalar.n, 0) == scalar.p + scalar.n;
 }

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from penstock.router import Router as Router
     from penstock.router import RouterError as RouterError
 
-if TYPE_CHECKING:
-    from penstock.router import Router as Router
-    from penstock.router import RouterError as RouterError
-
 __version__ = "0.1.0"
 
 __all__ = [

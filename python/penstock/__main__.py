@@ -7,6 +7,13 @@ import sys
 from collections.abc import Sequence
 
 import penstock
+from penstock.runtime import versions
+
+
+def version() -> str:
+    """What a report of a fault should name: penstock, and the libraries that its engine has loaded."""
+    libraries = ", ".join(f"{name} {text.removeprefix('OpenSSL ')}" for name, text in versions().items())
+    return f"penstock {penstock.__version__} ({libraries})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from penstock.testing import cli as upstream
 
     parser = argparse.ArgumentParser(prog="penstock", description=penstock.__doc__.splitlines()[0])
-    parser.add_argument("--version", action="version", version=f"penstock {penstock.__version__}")
+    parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     scripted = commands.add_parser("upstream", help="a scripted HTTP server", description=upstream.__doc__)
     upstream.add_arguments(scripted)

@@ -235,7 +235,7 @@ def set_error_factory(factory: ErrorFactory) -> None:
     maybe_processed (bool: the peer may have acted on the request), attempts (int), timings (dict)."""
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries in use: libuv, openssl."""
+    """Versions of the libraries in use: libuv, nghttp2, openssl."""
 
 def shares_libssl(path_of_ssl_module: str) -> bool:
     """Does the extension module at that path use the very libssl that we use?"""

@@ -1,4 +1,5 @@
 /* The scripted upstream without sockets: JSON pointers, rules and their counters, programs, the log. */
+#include "base/json.h"
 #include "t.h"
 #include "upstream/json_point.h"
 #include "upstream/record.h"
@@ -27,6 +28,9 @@ static void test_json_holds(void)
     T_CHECK(holds("{\"\":\"e\"}", "/", "\"e\""));
     T_CHECK(holds("{\"a\":\"\\u00e9\\ud83d\\ude00\\n\"}", "/a", "\"\xc3\xa9\xf0\x9f\x98\x80\\n\""));
     T_CHECK(holds("{\"m\\u006fdel\":\"x\"}", "/model", "\"x\""));
+    T_CHECK(holds("{\"\\u007e\\/\\\\n\\u00e9\":1}", "/~0~1\\n\xc3\xa9", "1"));
+    T_CHECK(holds("[\"\\ud800\"]", "/0", "\"\\ufffd\"")); /* lone surrogates mean no character */
+    T_CHECK(holds("{\"a\":1,\"a\":2}", "/a", "1"));
     T_CHECK(holds("{\"a\":1.0}", "/a", "1"));
     T_CHECK(holds("{\"a\":1e2}", "/a", "100"));
     T_CHECK(holds("{\"a\":[[1,2],[3,{\"x\":\"]}\"}],5]}", "/a/2", "5"));
@@ -37,7 +41,8 @@ static void test_json_holds_not(void)
     static const char *const texts[] = {"", "{", "[", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":12}", "{\"a\":\"1\"}",
                                         "{\"b\":1}", "{\"a\":{}}", "{\"a\":[1]}", "{a:1}", "[1]", "1", "nul",
                                         "{\"b\":tru,\"a\":1}", "{\"b\":\"\\x\",\"a\":1}", "{\"b\":[}],\"a\":1}",
-                                        "{\"aa\":1}", "{\"\":1}", "{\"b\":01,\"a\":1}", "{\"a\":-}"};
+                                        "{\"aa\":1}", "{\"\":1}", "{\"b\":01,\"a\":1}", "{\"a\":-}",
+                                        "{\"a\":1x}", "{\"b\":[1 2],\"a\":1}", "{\"b\":{\"c\",1},\"a\":1}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         bool is_partial = strcmp(texts[i], "{\"a\":1") == 0; /* looked at no further than the way needs */
         T_EQ(holds(texts[i], "/a", "1"), is_partial);
@@ -45,12 +50,20 @@ static void test_json_holds_not(void)
     T_CHECK(!holds("[0,1]", "/01", "1"));
     T_CHECK(!holds("[0,1]", "/2", "1"));
     T_CHECK(!holds("[0,1]", "/-", "1"));
+    T_CHECK(!holds("[0,1]", "/", "0") && !holds("[0,1]", "/x", "0") && !holds("{\"a\":1}", "/ab", "1"));
+    T_CHECK(!holds("[\"ab\"]", "/0", "\"a\"") && !holds("[\"a\"]", "/0", "\"ab\"") && !holds("[\"1\"]", "/0", "1"));
     T_CHECK(!holds("{\"a\":9007199254740993}", "/a", "9007199254740992"));
     char deep[2000];
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = '\0';
     memcpy(deep, "{\"b\":", 5);
     T_CHECK(!holds(deep, "/a", "1"));
+    for (size_t levels = PS_JSON_DEPTH - 1; levels <= PS_JSON_DEPTH + 1; levels++) {
+        memset(deep + 5 + levels, ']', levels);
+        memcpy(deep + 5 + 2 * levels, ",\"a\":1}", 8);
+        T_EQ(holds(deep, "/a", "1"), levels <= PS_JSON_DEPTH);
+        memset(deep + 5, '[', 2 * levels + 8);
+    }
     T_CHECK(!up_json_pointer_is_good(ps_bytes_str("a")));
     T_CHECK(!up_json_pointer_is_good(ps_bytes_str("/a~2")));
     T_CHECK(!up_json_scalar_is_good(ps_bytes_str("[]")));

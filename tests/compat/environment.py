@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/env"
 INSTALL_LIMIT_S, TEST_LIMIT_S = 300, 200
+MARK = "[0-9a-f]" * 12  # in a folder's name: of what is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def environment(name: str, *requirements: str, behind: Environment | None = None
     FOLDER.mkdir(parents=True, exist_ok=True)
     with _locked(FOLDER / f"{name}.lock"):
         if not (folder / "complete").exists():
-            for old in FOLDER.glob(f"{name}-*"):
+            for old in FOLDER.glob(f"{name}-{MARK}"):
                 shutil.rmtree(old)
             _make(folder, requirements, others)
             (folder / "complete").touch()

@@ -19,6 +19,8 @@ from tests.waiting import eventually_sync
 WORDS_N = 12
 TEXT = " ".join(f"word{n}" for n in range(WORDS_N))
 SAYS = Turn(text=TEXT)
+TOKEN_USD = 1e-3
+PRICES = {"input_cost_per_token": TOKEN_USD, "output_cost_per_token": TOKEN_USD}
 FIRST_EVENTS_N = 2  # of both dialects: before the first word
 
 
@@ -35,8 +37,12 @@ class Place:
         for first in (openai, claude):
             for second in (openai, claude):
                 name = f"{first[0]}-{second[0]}"
-                rows.append(deployment(name, f"{first[0]}/a", getattr(self.primary, first[1]), stream_idle_timeout=0.5))
-                rows.append(deployment(f"{name}-spare", f"{second[0]}/b", getattr(self.spare, second[1])))
+                rows.append(
+                    deployment(
+                        name, f"{first[0]}/a", getattr(self.primary, first[1]), stream_idle_timeout=0.5, **PRICES
+                    )
+                )
+                rows.append(deployment(f"{name}-spare", f"{second[0]}/b", getattr(self.spare, second[1]), **PRICES))
                 fallbacks.append({name: [f"{name}-spare"]})
         config = config_of(
             *rows,
@@ -137,7 +143,12 @@ def test_the_record_has_both(place: Place) -> None:
         "openai-anthropic-spare",
     )
     assert [each["fault"] for each in record["attempts"]] == ["cut", None]
-    assert (record["usage"]["output"], record["usage_is_estimate"]) == (WORDS_N, False)
+    usage = record["usage"]
+    assert WORDS_N + 6 - FIRST_EVENTS_N <= usage["output"] < 2 * WORDS_N, (
+        "of both, the first one's counted from its text"
+    )
+    assert record["usage_is_estimate"]
+    assert record["cost_usd"] == pytest.approx(usage["input"] * TOKEN_USD + usage["output"] * TOKEN_USD)
     assert record["sent_bytes"] == len(answer.raw)
 
 

@@ -39,6 +39,7 @@ class Want:
     version: str = "HTTP/2"
     neighbour: type[errors.PenstockError] | None = None  # None: 200
     rst: int | None = None  # the client's RST_STREAM for /a
+    rst_is_sure: bool = True  # False: the peer has reset it too, and newer libnghttp2 then takes ours back
     goaway: int | None = None  # the client's GOAWAY
 
 
@@ -55,6 +56,7 @@ class Row:
     method: str = "POST"
     content: Callable[[], Content] = lambda: CONTENT
     limits: Limits | None = None
+    or_want: Want | None = None  # what newer libnghttp2 does, where it ends the connection for the fault of one stream
 
 
 def sends(build: Callable[[int], bytes]) -> tuple[TalkScript, ...]:

@@ -78,10 +78,14 @@ def asked_last(record: Record) -> None:
 
 
 def account(call: Call, trial: Try, usage: Usage | None) -> None:
-    """Tokens and what they cost."""
+    """Tokens and what they cost, beside those of a stream that was cut before: its provider wants to be paid too."""
     record = call.record
-    record.usage = usage
-    record.cost_usd = cost(usage, call.setup.place(trial.deployment).price)
+    if usage is None:
+        return
+    paid_usd = cost(usage, call.setup.place(trial.deployment).price)
+    record.usage = usage if record.usage is None else record.usage + usage
+    if paid_usd is not None:
+        record.cost_usd = paid_usd + (record.cost_usd or 0.0)
 
 
 def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str, str]]:

@@ -112,10 +112,9 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
             failure = first = replace(first, message=f"{first.message}; rescue failed: {err}")
             call.journey.dropped(trial.deployment, now_s())
         finally:
-            _note(call, trial, opened)
+            usage = _note(call, trial, opened)
             _note_sent(call, relay)
         if failure is None:
-            usage = call.record.usage
             call.record.outcome = "complete"
             call.journey.succeeded(now_s(), ttft_s=opened.ttft_s, tokens_n=usage.total if usage else 0)
             return None
@@ -167,8 +166,8 @@ def _note_sent(call: Call, relay: Relay) -> None:
         record.answer_text = relay.text
 
 
-def _note(call: Call, trial: Try, opened: Opened) -> None:
-    """What the provider's stream has shown, for the record: also when it was cut or the caller left."""
+def _note(call: Call, trial: Try, opened: Opened) -> Usage | None:
+    """What the provider's stream has shown, for the record: also when it was cut or the caller left. Its tokens."""
     record, tally = call.record, opened.tally
     served_by(call, trial)
     record.upstream_received_bytes += opened.upstream_bytes
@@ -177,7 +176,8 @@ def _note(call: Call, trial: Try, opened: Opened) -> None:
     record.model_served, record.answer_id = tally.model, tally.id
     _attempt_at(call, trial).ended_ms = (now_s() - call.started_s) * 1000
     usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
-    record.usage_is_estimate = not tally.is_complete  # a rescue may have completed it
-    if record.usage_is_estimate:
+    if not tally.is_complete:
+        record.usage_is_estimate = True
         usage = _seen(call, opened, usage)
     account(call, trial, usage)
+    return usage

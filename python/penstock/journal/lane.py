@@ -2,7 +2,7 @@
 
 The putting side (any thread, in practice the loop) only appends to a deque and looks at a flag; it never takes a lock
 once the thread runs. The lane's thread sleeps until roused, lingers a moment so that one wake-up serves many records,
-and writes in small batches, giving up the GIL between them: a loop that waits for it does not wait for the whole queue.
+and writes in small batches, resting between them: a loop that waits for the GIL waits for one batch, not for the queue.
 What does not fit is dropped and counted. Counters are written by one side each. Limits: `queue_n` records,
 `text_chars` of kept text.
 """
@@ -29,6 +29,7 @@ class Pace:
     """When a lane writes and when it tries again."""
 
     linger_s: float = 0.1  # after waking, to gather
+    pause_s: float = 0.002  # between two batches, while little waits
     backoff_s: float = 0.5  # after the first failure, doubled by each further one
     backoff_most_s: float = 30.0
 
@@ -167,7 +168,7 @@ class Lane:
             batch = self._take()
             if batch:
                 self._deliver(batch)
-                time.sleep(0)  # let a loop that waits for the GIL have it
+                self._breathe()
             elif self.queue:
                 continue
             elif self._closing.is_set():
@@ -178,6 +179,15 @@ class Lane:
             self.sink.close()
         except BaseException as err:
             self._failed(err, "close")
+
+    def _breathe(self) -> None:
+        """Let a loop that waits for the GIL have it, and without hurry one request meets one batch at most."""
+        queue = self.queue
+        is_hurried = len(queue) > self.queue_n // 8 or self._closing.is_set()
+        if is_hurried or (queue and isinstance(queue[-1], _Mark)):
+            time.sleep(0)
+        else:
+            time.sleep(self._pace.pause_s)
 
     def _rest(self) -> None:
         self.is_idle = True

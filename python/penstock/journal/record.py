@@ -88,8 +88,8 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     duration_ms: float = 0.0
     overhead_ms: float | None = None  # duration without attempts and the pauses before them
     # How much.
-    usage: Usage | None = None  # None = the provider did not say
-    usage_is_estimate: bool = False  # the stream ended before the provider said it: counted from what was seen
+    usage: Usage | None = None  # of all attempts that spoke (a rescue has two); None = the provider did not say
+    usage_is_estimate: bool = False  # a stream ended before the provider said it: counted from what was seen
     cost_usd: float | None = None  # None = no usage or no price known
     events_n: int = 0  # of the stream
     upstream_sent_bytes: int = 0

@@ -22,6 +22,15 @@ class Usage:
     def total(self) -> int:
         return self.input + self.output
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cached=self.cached + other.cached,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
 
 class _Details(msgspec.Struct):
     cached_tokens: int | None = None

@@ -9,12 +9,15 @@ import os
 import time
 import tracemalloc
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from penstock.journal import Journal, Record
+from penstock.journal import lane as lane_module
 from penstock.journal.lane import TRIES_MOST, Lane
 from tests.unit.journal.sinks_for_tests import QUICK, Memory, Stuck
+from tests.waiting import eventually_sync
 
 
 def records(n: int) -> list[Record]:
@@ -35,6 +38,22 @@ def test_every_sink_gets_every_record_in_order() -> None:
             ("two", 1000, 0),
         ]
     assert (one.closed_n, two.closed_n) == (1, 1)
+
+
+def test_it_rests_between_batches_unless_it_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests_s: list[float] = []
+    monkeypatch.setattr(lane_module, "time", SimpleNamespace(sleep=rests_s.append, monotonic=time.monotonic))
+    stuck = Stuck()
+    stuck.batch_n = 1
+    journal = Journal([stuck], queue_n=80, pace=QUICK)
+    journal.put(Record(id="first"))
+    assert stuck.entered.wait(10)
+    for record in records(30):
+        journal.put(record)
+    stuck.release.set()
+    eventually_sync(lambda: len(rests_s) == 31, "a rest after each record")
+    assert rests_s == [0] * 20 + [QUICK.pause_s] * 11, "short ones while more than an eighth of the queue is taken"
+    assert journal.close(10)
 
 
 def test_no_thread_before_the_first_record() -> None:

@@ -151,7 +151,7 @@ class Prometheus(Sink):
             families.cache_write_tokens.child(*labels).inc(usage.cache_write)
         if usage.reasoning:
             families.reasoning_tokens.child(*labels).inc(usage.reasoning)
-        if usage.output and record.attempts and record.outcome == "complete":
+        if usage.output and record.attempts and record.outcome == "complete" and not record.usage_is_estimate:
             last = record.attempts[-1]
             families.per_output_token.child(
                 record.group or "", last.model, last.deployment, last.api_host, last.provider, labels[0]

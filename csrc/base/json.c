@@ -1,7 +1,7 @@
-/* sse/json.c -- the members that are asked for, found in a JSON text in place (see json.h). */
-#include "sse/json.h"
+/* base/json.c -- the members that are asked for, found in a JSON text in place (see json.h). */
+#include "base/json.h"
 
-#include "sse/json_scan.h"
+#include "base/json_scan.h"
 
 enum { NAME_BYTES = 192 }; /* every name that is asked for fits, also when all of it is escapes */
 
@@ -100,10 +100,12 @@ bool ps_json_members(struct ps_bytes text, const struct ps_json_key *keys, size_
     return p != NULL && json_skip_space(p, end) == end;
 }
 
-const uint8_t *ps_json_behind_comma(const uint8_t *p, const uint8_t *end)
+const uint8_t *ps_json_behind(const uint8_t *p, const uint8_t *end, char mark)
 {
+    if (p == NULL)
+        return NULL;
     p = json_skip_space(p, end);
-    return p < end && *p == ',' ? json_skip_space(p + 1, end) : NULL;
+    return p < end && *p == (uint8_t)mark ? json_skip_space(p + 1, end) : NULL;
 }
 
 bool ps_json_next(struct ps_bytes *left, const struct ps_json_key *keys, size_t n, struct ps_json_member *found)

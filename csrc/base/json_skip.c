@@ -1,8 +1,8 @@
-/* sse/json_skip.c -- over a JSON value, checking it strictly (see json.h, json_scan.h).
+/* base/json_skip.c -- over a JSON value, checking it strictly (see json.h, json_scan.h).
  * Containers are walked without recursion, with one bit a level that tells objects from arrays. */
-#include "sse/json.h"
+#include "base/json.h"
 
-#include "sse/json_scan.h"
+#include "base/json_scan.h"
 
 static bool is_hex(uint8_t c)
 {

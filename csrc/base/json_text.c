@@ -1,9 +1,9 @@
-/* sse/json_text.c -- what a JSON string means, as UTF-8 (see json.h).
+/* base/json_text.c -- what a JSON string means, as UTF-8 (see json.h).
  * The string was checked: its escapes are whole. Lone surrogates, and each byte that is not part of good UTF-8, become
  * U+FFFD, so what comes out is good UTF-8 always. */
-#include "sse/json.h"
+#include "base/json.h"
 
-#include "sse/json_scan.h"
+#include "base/json_scan.h"
 
 struct writing {
     uint8_t *to; /* NULL: only count */
@@ -15,6 +15,17 @@ static void put(struct writing *w, uint8_t c)
     if (w->to != NULL)
         w->to[w->n] = c;
     w->n++;
+}
+
+static void put_run(struct writing *w, const uint8_t *p, size_t n)
+{
+    if (w->to != NULL && n >= 16) {
+        memcpy(w->to + w->n, p, n);
+    } else {
+        for (size_t i = 0; w->to != NULL && i < n; i++) /* quicker than a call */
+            w->to[w->n + i] = p[i];
+    }
+    w->n += n;
 }
 
 static void put_code(struct writing *w, uint32_t code)
@@ -63,22 +74,17 @@ static const uint8_t *read_code(const uint8_t *p, const uint8_t *end, uint32_t *
 }
 
 /* `p` is behind a backslash. */
-static const uint8_t *put_escape(struct writing *w, const uint8_t *p, const uint8_t *end)
+static const uint8_t *read_escape(const uint8_t *p, const uint8_t *end, uint32_t *code)
 {
-    static const char names[] = "bfnrt", meant[] = "\b\f\n\r\t";
-    if (*p == 'u') {
-        uint32_t code;
-        p = read_code(p + 1, end, &code);
-        put_code(w, code);
-        return p;
-    }
-    const char *name = memchr(names, *p, sizeof names - 1);
-    put(w, name == NULL ? *p : (uint8_t)meant[name - names]);
+    static const uint8_t meant[256] = {['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+    if (*p == 'u')
+        return read_code(p + 1, end, code);
+    *code = meant[*p] != 0 ? meant[*p] : *p;
     return p + 1;
 }
 
 /* How many bytes of good UTF-8 begin here with a byte above 0x7F; 0 when none (RFC 3629 section 4). */
-static size_t utf8_n(const uint8_t *p, const uint8_t *end)
+static inline size_t utf8_n(const uint8_t *p, const uint8_t *end)
 {
     uint8_t first = p[0];
     size_t n = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
@@ -93,6 +99,26 @@ static size_t utf8_n(const uint8_t *p, const uint8_t *end)
     return is_bad ? 0 : n;
 }
 
+const uint8_t *ps_json_char(const uint8_t *p, const uint8_t *end, uint32_t *code)
+{
+    if (*p == '\\')
+        return read_escape(p + 1, end, code);
+    size_t n = *p < 0x80 ? 1 : utf8_n(p, end);
+    *code = n == 0 ? 0xFFFD : n == 1 ? *p : *p & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++)
+        *code = *code << 6 | (p[i] & 0x3F);
+    return p + (n == 0 ? 1 : n);
+}
+
+/* Over what means itself: good UTF-8, up to a backslash. */
+static const uint8_t *skip_good(const uint8_t *p, const uint8_t *end)
+{
+    size_t n = 1;
+    for (; p < end && *p != '\\' && n > 0; p += n)
+        n = *p < 0x80 ? 1 : utf8_n(p, end);
+    return p;
+}
+
 size_t ps_json_text(struct ps_bytes inside, uint8_t *to)
 {
     const uint8_t *p = inside.p, *end = inside.p + inside.n;
@@ -105,19 +131,14 @@ size_t ps_json_text(struct ps_bytes inside, uint8_t *to)
         return inside.n;
     }
     while (p < end) {
-        if (*p == '\\') {
-            p = put_escape(&w, p + 1, end);
-        } else if (*p < 0x80) {
-            put(&w, *p++);
-        } else {
-            size_t n = utf8_n(p, end);
-            if (n == 0) {
-                put_code(&w, 0xFFFD);
-                p++;
-            }
-            for (; n > 0; n--)
-                put(&w, *p++);
-        }
+        const uint8_t *run = p;
+        uint32_t code = 0xFFFD;
+        p = skip_good(p, end);
+        put_run(&w, run, (size_t)(p - run));
+        if (p == end)
+            break;
+        p = *p == '\\' ? read_escape(p + 1, end, &code) : p + 1;
+        put_code(&w, code);
     }
     return w.n;
 }

@@ -1,9 +1,9 @@
-/* sse/json.h -- looking into a JSON text in place: no tree, no memory, no recursion.
+/* base/json.h -- looking into a JSON text in place: no tree, no memory, no recursion.
  * A text is checked strictly (RFC 8259) by the first ps_json_members() over the whole of it; what is inside of its
  * spans is then known to be good. Strings may hold bytes that are not UTF-8: ps_json_text() replaces them.
  * Thread: any. Limit: PS_JSON_DEPTH levels. Time linear in the text. */
-#ifndef PS_SSE_JSON_H
-#define PS_SSE_JSON_H
+#ifndef PS_BASE_JSON_H
+#define PS_BASE_JSON_H
 
 #include "base/bytes.h"
 
@@ -36,8 +36,8 @@ bool ps_json_next(struct ps_bytes *left, const struct ps_json_key *keys, size_t 
 /* One value from `p`; returns what follows it, or NULL when it is malformed or nested deeper than `levels`. */
 const uint8_t *ps_json_skip(const uint8_t *p, const uint8_t *end, unsigned levels);
 
-/* What follows a comma that is next, and space; NULL when none is next. */
-const uint8_t *ps_json_behind_comma(const uint8_t *p, const uint8_t *end);
+/* What follows `mark` and the space around it; NULL when it is not next. `p` may be NULL. */
+const uint8_t *ps_json_behind(const uint8_t *p, const uint8_t *end, char mark);
 
 static inline bool ps_json_is(struct ps_bytes value, char first)
 {
@@ -56,8 +56,11 @@ bool ps_json_is_true(struct ps_bytes value);
 /* 0 when it is not a number; -1 for a number that is no index (negative, a fraction, more than six digits). */
 int ps_json_index(struct ps_bytes value);
 
-/* The text that the inside of a string means, as UTF-8; lone surrogates and bytes that are not UTF-8 become U+FFFD.
- * Returns its length; `to` may be NULL, otherwise it has room for it. */
+/* The character at `p` inside of a string, which has one more at least; returns what follows it. Lone surrogates, and
+ * each byte that is not part of good UTF-8, are U+FFFD. */
+const uint8_t *ps_json_char(const uint8_t *p, const uint8_t *end, uint32_t *code);
+
+/* All characters of the inside of a string, as UTF-8. Returns its length; `to` may be NULL, otherwise it has room. */
 size_t ps_json_text(struct ps_bytes inside, uint8_t *to);
 
 #endif

@@ -1,7 +1,7 @@
-/* sse/json_scan.h -- the innermost loops, shared by this room's json files: where a string ends, eight bytes a step.
+/* base/json_scan.h -- the innermost loops of those who read JSON in place: where a string ends, eight bytes a step.
  * Functions that skip return what follows, or NULL when the text is malformed. Thread: any. */
-#ifndef PS_SSE_JSON_SCAN_H
-#define PS_SSE_JSON_SCAN_H
+#ifndef PS_BASE_JSON_SCAN_H
+#define PS_BASE_JSON_SCAN_H
 
 #include "base/bytes.h"
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from penstock.dialects.call import CallFacts
-from penstock.dialects.reading import Members, json_object
+from penstock.dialects.reading import UNREADABLE, Members, json_object
 from penstock.dialects.translation import BadAnswer
 from penstock.dialects.words import chat_usage, finish_reason, messages_usage, stop_reason
 
@@ -18,7 +18,7 @@ NO_MESSAGES_USAGE: Members = {"input_tokens": 0, "output_tokens": 0}
 def _read(body: bytes, needs: str) -> Members:
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+    except UNREADABLE as err:
         raise BadAnswer(f"the provider's answer is not JSON: {err}") from None
     if not isinstance(value, dict) or not isinstance(value.get(needs), list):
         raise BadAnswer(f"the provider's answer has no {needs!r}")

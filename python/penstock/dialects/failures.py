@@ -13,6 +13,7 @@ import msgspec
 
 from penstock.dialects.dialect import Dialect
 from penstock.dialects.failure import Failure, Fault
+from penstock.dialects.reading import UNREADABLE
 from penstock.dialects.refusal import Said, fault_of, has_secret, masked, read_error, said_of
 from penstock.dialects.retry_after import retry_after_s, should_retry
 
@@ -84,7 +85,7 @@ def classify_event(upstream: Dialect, raw: bytes) -> Failure:
     """The failure that an error event means. `raw` is its error object, or the whole event."""
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         value = None
     said = said_of(value) if value is not None else Said()
     status = _ANTHROPIC_STATUS.get(said.type or "") if upstream.is_anthropic else _status_in(said)
@@ -164,7 +165,7 @@ def _is_shaped(caller: Dialect, body: bytes) -> bool:
     """Is it an error as the caller's SDK expects it?"""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     if not isinstance(value, dict) or not isinstance(value.get("error"), dict):
         return False

@@ -11,6 +11,7 @@ from penstock.sse import Event
 
 Members = dict[str, Any]
 _decode = msgspec.json.Decoder().decode
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding JSON raises
 
 
 class Refusals:
@@ -34,13 +35,18 @@ def read_members(body: bytes) -> Members:
     """A JSON object. BadRequest for anything else."""
     try:
         value = _decode(body)
-    except msgspec.DecodeError as err:
-        raise BadRequest(f"the request body is not valid JSON: {err}") from None
-    except UnicodeDecodeError as err:
-        raise BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}") from None
-    except RecursionError:
-        raise BadRequest("the request body is nested too deep") from None
+    except UNREADABLE as err:
+        raise unreadable(err) from None
     return members_at(value, "the request body")
+
+
+def unreadable(err: Exception) -> BadRequest:
+    """What the caller is told of a body that raised one of UNREADABLE."""
+    if isinstance(err, UnicodeDecodeError):
+        return BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}")
+    if isinstance(err, RecursionError):
+        return BadRequest("the request body is nested too deep")
+    return BadRequest(f"the request body is not valid JSON: {err}")
 
 
 def members_at(value: object, where: str) -> Members:
@@ -67,7 +73,7 @@ def members_of(event: Event) -> Members | None:
         return None
     try:
         value = _decode(event.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return value if isinstance(value, dict) else None
 
@@ -79,6 +85,6 @@ def json_object(text: str) -> msgspec.Raw | None:
         return msgspec.Raw(b"{}")
     try:
         value = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return msgspec.Raw(data) if isinstance(value, dict) else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from penstock.dialects.failure import Fault
+from penstock.dialects.reading import UNREADABLE
 
 MESSAGE_CHARS = 2000
 PHRASE_CHARS = 600
@@ -141,7 +142,7 @@ def read_error(body: bytes) -> Said:
     """Read an error body of any shape."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return Said(message=_short(body.decode("utf-8", "replace")))
     return said_of(value)
 

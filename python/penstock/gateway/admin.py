@@ -15,14 +15,13 @@ import msgspec
 import penstock
 from penstock.dialects.dialect import Dialect
 from penstock.dialects.failure import Failure, Fault
-from penstock.dialects.failures import error_body
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.checkup import checkup
 from penstock.gateway.clock import now_s
 from penstock.gateway.condition import condition
 from penstock.gateway.endpoints import endpoint_of
 from penstock.gateway.inbound import JSON, Inbound
-from penstock.journal.record import new_id
+from penstock.gateway.refusing import refusal_of, refuse
 
 if TYPE_CHECKING:
     from penstock.config.models import Key
@@ -67,7 +66,7 @@ class Admin:
             else:
                 await _not_served(inbound)
         except Unauthorized as err:
-            await _refuse(inbound, Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
+            await _refuse(inbound, refusal_of(err))
 
     # -- models --
 
@@ -190,20 +189,17 @@ async def _json(inbound: Inbound, status: int, value: object) -> None:
 async def _not_served(inbound: Inbound) -> None:
     """404; 405 where a POST would have been a call to a model."""
     status, text = 404, f"{inbound.method} {inbound.path[:PATH_CHARS]} is not served here"
-    headers = [JSON]
+    headers, dialect = [], _dialect_of(inbound)
     endpoint = endpoint_of(inbound.path)
     if endpoint is not None:
         status, text = 405, f"{inbound.method} is not allowed here: it is POST {endpoint.name}"
-        headers.append(("allow", "POST"))
-    dialect = endpoint.dialect if endpoint is not None else _dialect_of(inbound)
+        headers, dialect = [("allow", "POST")], endpoint.dialect
     failure = Failure(fault=Fault.BAD_REQUEST, status=status, message=text)
-    status, body = error_body(dialect, failure, request_id=new_id())
-    await inbound.respond(status, headers, body)
+    await refuse(inbound, failure, dialect=dialect, headers=headers)
 
 
 async def _refuse(inbound: Inbound, failure: Failure) -> None:
-    status, body = error_body(_dialect_of(inbound), failure, request_id=new_id())
-    await inbound.respond(status, [JSON], body)
+    await refuse(inbound, failure, dialect=_dialect_of(inbound))
 
 
 def _dialect_of(inbound: Inbound) -> Dialect:

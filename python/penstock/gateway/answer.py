@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from penstock.dialects.dialect import Dialect
+from penstock.dialects.reading import UNREADABLE
 from penstock.sse import usage_of
 from penstock.sse.usage import Usage
 
@@ -48,7 +49,7 @@ def read_answer(upstream: Dialect, body: bytes) -> Answer | None:
         if not body.lstrip().startswith(b"{"):
             return None
         read = _Body()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     reason = read.stop_reason or (read.choices[0].finish_reason if read.choices else None)
     if reason is None and upstream is Dialect.RESPONSES:

@@ -9,7 +9,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import penstock
-from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.gateway.answer import relayed
 from penstock.gateway.clock import now_s
@@ -107,9 +106,3 @@ def answer_headers(call: Call, trial: Try, response: Response) -> list[tuple[str
     if not any(name == "x-request-id" for name, _ in headers):
         headers.append(("x-request-id", record.id))
     return headers
-
-
-def refusal_of(err: BadRequest) -> Failure:
-    """What the caller is told of its own mistake."""
-    fault = Fault.NOT_FOUND if err.status == 404 else Fault.BAD_REQUEST
-    return Failure(fault=fault, status=err.status, message=err.message, param=err.param)

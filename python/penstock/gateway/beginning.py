@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, next_try, refusal_of
+from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, next_try
 from penstock.gateway.clock import now_s
 from penstock.gateway.opening import Opened, open_stream
+from penstock.gateway.refusing import refusal_of
 from penstock.routing.journey import Try
 
 if TYPE_CHECKING:

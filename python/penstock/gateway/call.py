@@ -15,13 +15,14 @@ from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure, Fault
 from penstock.dialects.failures import error_body, error_event
 from penstock.gateway.answer import forwarded
-from penstock.gateway.attempt import asked_last, refusal_of
+from penstock.gateway.attempt import asked_last
 from penstock.gateway.auth import Unauthorized, may_use
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.endpoints import Endpoint
 from penstock.gateway.facts import read_facts
 from penstock.gateway.hooking import Hooked, failure_of_hook
 from penstock.gateway.inbound import JSON, BodyTooLarge, CallerGone, Inbound, Send
+from penstock.gateway.refusing import refusal_of
 from penstock.gateway.streamed import serve_stream
 from penstock.gateway.whole import serve_whole
 from penstock.hooks import HookFailed, Refused
@@ -89,7 +90,12 @@ class Call:
         except CallerGone:
             record.outcome = "cancelled"
         except Exception as err:
-            await self._stumble(err)
+            failure = self.stumbled(err)
+            if record.status:  # the head has gone out: the server cuts the connection, which is no clean end
+                self.failure = failure
+                record.outcome, record.error = "cut", error_of(failure)
+                raise
+            await self.refuse(failure)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             if not self.inbound.is_gone:
@@ -110,27 +116,20 @@ class Call:
             if self.setup.hooks:
                 self.hooked = await Hooked.begin(self)
             self._route()
-        except Unauthorized as err:
-            await self.refuse(Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
-        except BodyTooLarge as err:
-            await self.refuse(Failure(fault=Fault.BAD_REQUEST, status=413, message=str(err)))
-        except BadRequest as err:
+        except (Unauthorized, BodyTooLarge, BadRequest) as err:
             await self.refuse(refusal_of(err))
         except (Refused, HookFailed) as err:
             await self.refuse(failure_of_hook(err))
         else:
             await (serve_stream if self.facts.stream else serve_whole)(self)
 
-    async def _stumble(self, err: Exception) -> None:
-        """A fault of the gateway itself: the log gets all of it, the caller its id."""
+    def stumbled(self, err: Exception) -> Failure:
+        """A fault of the gateway itself, or of a hook: the log gets all of it, the caller its id."""
+        if isinstance(err, (Refused, HookFailed)):
+            return failure_of_hook(err)
         log.exception("call %s failed inside of the gateway", self.record.id, exc_info=err)
         message = f"an error of the gateway itself; its log has the details under {self.record.id}"
-        failure = Failure(fault=Fault.SERVER, status=500, message=message)
-        if self.record.status:  # the head has gone out: the server cuts the connection, which is no clean end
-            self.failure = failure
-            self.record.outcome, self.record.error = "cut", error_of(failure)
-            raise err
-        await self.refuse(failure)
+        return Failure(fault=Fault.SERVER, status=500, message=message)
 
     async def _read(self) -> None:
         setup, inbound, record = self.setup, self.inbound, self.record
@@ -199,6 +198,10 @@ class Call:
 
     # -- answers that both kinds share --
 
+    def ids(self) -> list[tuple[str, str]]:
+        """Header fields of an answer that is not, or not yet, a provider's."""
+        return [("x-request-id", self.record.id), ("x-litellm-call-id", self.record.id)]
+
     async def refuse(self, failure: Failure) -> None:
         """The answer to a call that failed as a whole, in the caller's dialect."""
         record = self.record
@@ -207,7 +210,7 @@ class Call:
         record.outcome = "refused" if not record.attempts else "failed"
         record.status = status
         record.error = error_of(failure, secrets=self.secrets())
-        headers = [JSON, ("x-request-id", record.id), ("x-litellm-call-id", record.id)]
+        headers = [JSON, *self.ids()]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(failure.retry_after_s)))))
         headers.append(("x-should-retry", self.journey.should_retry_header if self.has_journey else "false"))

@@ -11,6 +11,7 @@ import msgspec
 
 from penstock.dialects.call import BadRequest, CallFacts
 from penstock.dialects.dialect import Dialect
+from penstock.dialects.reading import UNREADABLE, unreadable
 from penstock.gateway.clock import wall_s
 from penstock.gateway.endpoints import Endpoint
 
@@ -54,12 +55,8 @@ def read_facts(
         read = _decoder.decode(body)
     except msgspec.ValidationError as err:
         raise _wrong_type(err) from None
-    except msgspec.DecodeError as err:
-        raise BadRequest(f"the request body is not valid JSON: {err}") from None
-    except UnicodeDecodeError as err:
-        raise BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}") from None
-    except RecursionError:
-        raise BadRequest("the request body is nested too deep") from None
+    except UNREADABLE as err:
+        raise unreadable(err) from None
     model = endpoint.model or read.model
     if not model:
         raise BadRequest("you must provide a model", param="model")

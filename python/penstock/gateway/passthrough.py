@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from penstock.config.models import PassThrough
 from penstock.dialects.dialect import Dialect
 from penstock.dialects.failure import Failure, Fault
-from penstock.dialects.failures import error_body
 from penstock.errors import PenstockError
 from penstock.gateway.auth import Unauthorized
-from penstock.gateway.inbound import JSON, BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.inbound import BodyTooLarge, CallerGone, Inbound
+from penstock.gateway.refusing import refusal_of, refuse
 from penstock.gateway.relay import TURN_BYTES
 from penstock.gateway.upstream import failure_of
-from penstock.journal.record import new_id
 
 if TYPE_CHECKING:
     from penstock.gateway.setup import Setup
@@ -60,13 +59,12 @@ async def serve_pass_through(setup: Setup, inbound: Inbound, way: PassThrough) -
         if way.auth:
             setup.auth.check(inbound)
         body = await inbound.body(setup.config.general.max_request_bytes)
-    except Unauthorized as err:
-        return await _refuse(inbound, Failure(fault=Fault.AUTHENTICATION, status=401, message=str(err)))
-    except BodyTooLarge as err:
-        return await _refuse(inbound, Failure(fault=Fault.BAD_REQUEST, status=413, message=str(err)))
+    except (Unauthorized, BodyTooLarge) as err:
+        return await refuse(inbound, refusal_of(err), dialect=Dialect.CHAT)
     if "/../" in f"{inbound.path}/":
         text = f"the path {inbound.path!r} leaves {way.path!r}"
-        return await _refuse(inbound, Failure(fault=Fault.BAD_REQUEST, status=400, message=text))
+        failure = Failure(fault=Fault.BAD_REQUEST, status=400, message=text)
+        return await refuse(inbound, failure, dialect=Dialect.CHAT)
     inbound.watch()
     url = target_of(way, inbound)
     try:
@@ -86,7 +84,7 @@ async def serve_pass_through(setup: Setup, inbound: Inbound, way: PassThrough) -
     except PenstockError as err:
         if err.head_seen:
             raise  # the answer is cut, and the caller's connection with it: no shorter answer is made of it
-        return await _refuse(inbound, failure_of(err, is_stream=False))
+        return await refuse(inbound, failure_of(err, is_stream=False), dialect=Dialect.CHAT)
     await inbound.end()
     return None
 
@@ -121,8 +119,3 @@ def kept(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """The target's header fields that are not about its connection, duplicates too."""
     named = ((name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in fields)
     return [(name, value) for name, value in named if name not in HOP_BY_HOP]
-
-
-async def _refuse(inbound: Inbound, failure: Failure) -> None:
-    status, body = error_body(Dialect.CHAT, failure, request_id=new_id())
-    await inbound.respond(status, [JSON], body)

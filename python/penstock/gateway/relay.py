@@ -196,6 +196,10 @@ class Relay:
         if opened.response.state == "open":
             linger(opened)
 
+    def unhook(self) -> None:
+        """From now on events go out as they are: what is to be said is our own."""
+        self._split = None
+
     async def _hooked(self, data: bytes) -> bytes:
         hooked = self._call.hooked
         assert hooked is not None

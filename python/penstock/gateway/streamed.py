@@ -16,6 +16,7 @@ from penstock.gateway.attempt import account, answer_headers, served_by
 from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
 from penstock.gateway.hooking import guarded
+from penstock.gateway.inbound import CallerGone
 from penstock.gateway.keepalive import interval_s, wait_aloud
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
@@ -56,7 +57,13 @@ async def serve_stream(call: Call) -> None:
         _note(call, trial, opened)
         raise
     call.record.ttft_ms = None if opened.ttft_s is None else (now_s() - call.started_s) * 1000
-    failure = await _relay(call, begun, relay)
+    try:
+        failure = await _relay(call, begun, relay)
+    except CallerGone:
+        raise
+    except Exception as err:  # a hook's or our own; told as an event, since not every server can cut a connection
+        failure = call.stumbled(err)
+        relay.unhook()
     if failure is not None:
         await call.break_off(failure, relay.give)
     await call.inbound.end()
@@ -75,8 +82,7 @@ async def _first(call: Call, every_s: float | None) -> tuple[Begun | Failure, Re
         return await guarded(call, begin(call)), None
     work = asyncio.ensure_future(guarded(call, begin(call)))
     try:
-        ids = [("x-request-id", call.record.id), ("x-litellm-call-id", call.record.id)]
-        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, ids, every_s))
+        relay = await wait_aloud(work, every_s, lambda: _begin_answer(call, call.ids(), every_s))
         return await work, relay
     except BaseException:
         await _undo(work)

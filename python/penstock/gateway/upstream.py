@@ -11,13 +11,9 @@ from penstock.client import Transport
 from penstock.config.models import UpstreamSettings
 from penstock.dialects.failure import Failure, Fault
 from penstock.http2 import HTTP2
-from penstock.limits import Clocks, Limits
+from penstock.limits import Limits
 from penstock.tls import TLS
 
-__all__ = ["Clocks", "failure_of", "transport_of"]
-
-QUEUE_S = 60.0  # for a free connection
-WRITE_S = 60.0  # without progress while the request is sent
 GATHER_S = 0.001  # that tokens of different streams may wait for each other once there are many (decision 017)
 
 

@@ -21,12 +21,12 @@ from penstock.gateway.attempt import (
     begin_attempt,
     end_attempt,
     next_try,
-    refusal_of,
     served_by,
 )
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.hooking import failure_of_hook, guarded
 from penstock.gateway.inbound import JSON
+from penstock.gateway.refusing import refusal_of
 from penstock.gateway.upstream import failure_of
 from penstock.hooks import HookFailed, Refused
 from penstock.response import Response

@@ -8,7 +8,7 @@ Masking errs on the side of hiding: anything that looks like a key of a known pr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 MASK = "***"
@@ -42,21 +42,6 @@ _QUERY = re.compile(
 _USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,19}://)[^/\s@\"']+@")
 _QUOTE = re.compile(rf"""(["'`])(?:(?!\1).){{{QUOTE_CHARS + 1},}}?\1""", re.DOTALL)
 
-SECRET_HEADERS = frozenset(
-    {
-        "authorization",
-        "proxy-authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "x-litellm-api-key",
-        "ocp-apim-subscription-key",
-        "x-amz-security-token",
-        "cookie",
-        "set-cookie",
-    }
-)
-
 
 def mask(text: str, *, secrets: Iterable[str] = ()) -> str:
     """`text` without keys, tokens and long quotes; `secrets` are masked wherever they occur.
@@ -86,20 +71,6 @@ def shorten(text: str, most_chars: int) -> str:
     """One line of at most `most_chars`; what was cut is shown as "..."."""
     line = " ".join(text.split())
     return line if len(line) <= most_chars else line[: most_chars - 3] + "..."
-
-
-def header_pairs(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Headers with the values of secret ones masked."""
-    return [(name, MASK if name.lower() in SECRET_HEADERS else mask(value)) for name, value in pairs]
-
-
-def url(address: str) -> str:
-    """An address without its password and with secret query parameters masked.
-
-    >>> url("https://me:pw@host/v1?key=abc&alt=sse")
-    'https://***@host/v1?key=***&alt=sse'
-    """
-    return _QUERY.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", address))
 
 
 def host(address: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -176,3 +177,29 @@ def test_no_secret_is_in_it(journal: Journal) -> None:
     for secret in (MASTER, UPSTREAM_KEY, "sk-wrong", SAID_TEXT, ASKED_TEXT, "What is a penstock"):
         assert secret not in text, secret
     assert len(journal.lines()) == journal.read_n
+
+
+def test_who_opened_the_circuit(tmp_path: Path) -> None:
+    """In the record of the call that met the fault, and in /metrics."""
+    path = tmp_path / "journal.jsonl"
+    turn = Turn(text="fine")
+    with Provider(turn) as limited, Provider(turn) as good:
+        limited.fault(faults.rate_limit(retry_after_s=30))
+        config = config_of(
+            deployment("m", "openai/m-1", limited.base_url, model_info={"id": "limited"}, order=1),
+            deployment("m", "openai/m-2", good.base_url, model_info={"id": "good"}, order=2),
+            litellm_settings={"callbacks": ["prometheus"]},
+            router_settings={"num_retries": 1},
+            penstock_settings={"journal": {"jsonl": str(path)}},
+        )
+        with Running(config, tmp_path, env=limited.trust.env()) as gateway, gateway.client() as client:
+            for _ in range(2):
+                assert ask(client, "m", stream=False).status == 200
+            eventually_sync(lambda: len(lines_of(path)) == 2, "two records")
+            first, second = (json.loads(line)["attempts"] for line in lines_of(path))
+            told = [(each["deployment"], each["opened_circuit"]) for each in first]
+            assert told == [("limited", True), ("good", False)]
+            assert [each["deployment"] for each in second] == ["good"]
+            wanted = 'api_provider="openai",exception_status="429",litellm_model_name="m-1",model_id="limited"} 1.0'
+            opened = f'litellm_deployment_cooled_down_total{{api_base="{urlsplit(limited.base_url).netloc}",{wanted}'
+            eventually_sync(lambda: opened in client.get("/metrics").text, opened)

@@ -18,6 +18,7 @@ from penstock.routing.journey import GiveUp, Try
 from penstock.sse.usage import Usage
 
 if TYPE_CHECKING:
+    from penstock.config.models import Deployment
     from penstock.gateway.call import Call
     from penstock.response import Response
 
@@ -59,6 +60,17 @@ def end_attempt(call: Call, attempt: Attempt, failure: Failure | None, status: i
         attempt.fault = failure.fault.value
         status = failure.status
     attempt.status = status
+
+
+def attempt_at(call: Call, deployment: Deployment) -> Attempt:
+    """The newest of the record there: a hedge that lost may stand behind it."""
+    return next(each for each in reversed(call.record.attempts) if each.deployment == deployment.id)
+
+
+def tell_failed(call: Call, failure: Failure, deployment: Deployment, *, begun: bool | None = None) -> None:
+    """The journey hears that the attempt there failed; the record, if that opened the circuit."""
+    if call.journey.failed(failure, now_s(), deployment=deployment, begun=begun):
+        attempt_at(call, deployment).opened_circuit = True
 
 
 def served_by(call: Call, trial: Try) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.dialects.call import BadRequest
 from penstock.dialects.failure import Failure
 from penstock.dialects.pathway import pathway
-from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, next_try
+from penstock.gateway.attempt import CANCELLED, begin_attempt, end_attempt, next_try, tell_failed
 from penstock.gateway.clock import now_s
 from penstock.gateway.opening import Opened, open_stream
 from penstock.gateway.refusing import refusal_of
@@ -41,7 +41,7 @@ async def begin(call: Call) -> Begun | Failure:
             came = await attempt(call, step)
             if isinstance(came, Opened):
                 return Begun(step, came)
-            journey.failed(came, now_s(), deployment=step.deployment, begun=False)
+            tell_failed(call, came, step.deployment, begun=False)
         elif (won := await _raced(call, step, late_s)) is not None:
             return won
 
@@ -90,7 +90,7 @@ async def _raced(call: Call, trial: Try, late_s: float) -> Begun | None:
             for task in sorted(done, key=lambda each: running[each].is_hedge):
                 if isinstance(came := task.result(), Opened):
                     return Begun(running.pop(task), came)
-                journey.failed(came, now_s(), deployment=running.pop(task).deployment, begun=False)
+                tell_failed(call, came, running.pop(task).deployment, begun=False)
         return None
     finally:
         await _reset(call, running)

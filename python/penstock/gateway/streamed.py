@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.dialects.failure import Failure
-from penstock.gateway.attempt import account, answer_headers, served_by
+from penstock.gateway.attempt import account, answer_headers, attempt_at, served_by, tell_failed
 from penstock.gateway.beginning import Begun, attempt, begin
 from penstock.gateway.clock import now_s
 from penstock.gateway.hooking import guarded
@@ -21,7 +21,6 @@ from penstock.gateway.keepalive import interval_s, wait_aloud
 from penstock.gateway.opening import Opened
 from penstock.gateway.rejoin import CAN_REJOIN, Diverged, Rejoin
 from penstock.gateway.relay import Relay
-from penstock.journal.record import Attempt
 from penstock.routing.journey import Try
 from penstock.sse import Usage, usage_of
 
@@ -106,7 +105,7 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
         try:
             failure = await relay.run(opened, rejoin)
             if failure is not None:
-                _attempt_at(call, trial).fault = failure.fault.value
+                attempt_at(call, trial.deployment).fault = failure.fault.value
         except Diverged as err:
             assert first is not None  # only a rescue can diverge
             failure = first = replace(first, message=f"{first.message}; rescue failed: {err}")
@@ -118,7 +117,7 @@ async def _relay(call: Call, begun: Begun, relay: Relay) -> Failure | None:
             call.record.outcome = "complete"
             call.journey.succeeded(now_s(), ttft_s=opened.ttft_s, tokens_n=usage.total if usage else 0)
             return None
-        call.journey.failed(failure, now_s(), begun=True)
+        tell_failed(call, failure, trial.deployment, begun=True)
         first = first or failure
         again = await _rescued(call, relay)
         if again is None:
@@ -134,7 +133,7 @@ async def _rescued(call: Call, relay: Relay) -> Begun | None:
         came = await attempt(call, step)
         if isinstance(came, Opened):
             return Begun(step, came)
-        call.journey.failed(came, now_s(), deployment=step.deployment, begun=True)
+        tell_failed(call, came, step.deployment, begun=True)
     return None
 
 
@@ -150,11 +149,6 @@ def _seen(call: Call, opened: Opened, said: Usage | None) -> Usage:
         cache_write=said.cache_write,
         reasoning=said.reasoning,
     )
-
-
-def _attempt_at(call: Call, trial: Try) -> Attempt:
-    """The newest of the record there: a hedge that lost may stand behind it."""
-    return next(each for each in reversed(call.record.attempts) if each.deployment == trial.deployment.id)
 
 
 def _note_sent(call: Call, relay: Relay) -> None:
@@ -174,7 +168,7 @@ def _note(call: Call, trial: Try, opened: Opened) -> Usage | None:
     record.events_n += tally.events_n
     record.finish_reason = tally.finish_reason
     record.model_served, record.answer_id = tally.model, tally.id
-    _attempt_at(call, trial).ended_ms = (now_s() - call.started_s) * 1000
+    attempt_at(call, trial.deployment).ended_ms = (now_s() - call.started_s) * 1000
     usage = usage_of(opened.pathway.upstream.value, tally.usage) if tally.usage else None
     if not tally.is_complete:
         record.usage_is_estimate = True

@@ -22,6 +22,7 @@ from penstock.gateway.attempt import (
     end_attempt,
     next_try,
     served_by,
+    tell_failed,
 )
 from penstock.gateway.clock import now_s, wall_s
 from penstock.gateway.hooking import failure_of_hook, guarded
@@ -66,7 +67,7 @@ async def _obtain(call: Call) -> Got | Failure:
         except BadRequest as err:
             came = refusal_of(err)
         if isinstance(came, Failure):
-            journey.failed(came, now_s(), deployment=step.deployment)
+            tell_failed(call, came, step.deployment)
             continue
         response, answer = came
         journey.succeeded(now_s(), ttft_s=None, tokens_n=answer.usage.total if answer.usage else 0)

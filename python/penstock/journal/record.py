@@ -38,6 +38,7 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     fault: str | None = None  # a value of dialects.Fault
     status: int | None = None  # the provider's; None when there was no response head
     is_hedge: bool = False  # ran beside another one
+    opened_circuit: bool = False  # for its failure the deployment rests
 
 
 class RecordError(msgspec.Struct, kw_only=True, frozen=True, gc=False):

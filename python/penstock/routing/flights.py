@@ -17,7 +17,7 @@ from penstock.routing.trial import Attempt
 class Flight:
     """One attempt on its way."""
 
-    __slots__ = ("attempt", "deployment", "depth", "is_alone", "is_probe", "state")
+    __slots__ = ("attempt", "deployment", "depth", "is_alone", "is_probe", "opened_circuit", "state")
 
     def __init__(self, member: Member, attempt: Attempt, *, depth: int, is_alone: bool, is_probe: bool) -> None:
         self.deployment: Deployment = member[0]
@@ -26,6 +26,7 @@ class Flight:
         self.depth = depth  # 0 in the group that was asked for, 1 in a fallback
         self.is_alone = is_alone  # no other deployment in its group
         self.is_probe = is_probe
+        self.opened_circuit = False  # when it failed
 
     def __repr__(self) -> str:
         return f"<Flight {self.attempt}{' probe' if self.is_probe else ''}>"
@@ -75,7 +76,7 @@ class Flights:
         attempt.fault = failure.fault
         attempt.status = failure.status
         took_s = max(0.0, now_s - attempt.started_s)
-        self._health.failed(
+        flight.opened_circuit = self._health.failed(
             flight.state, failure, now_s, is_probe=flight.is_probe, is_alone=flight.is_alone, took_s=took_s
         )
         return flight

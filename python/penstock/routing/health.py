@@ -184,15 +184,16 @@ class Health:
 
     def failed(
         self, state: State, failure: Failure, now_s: float, *, is_probe: bool, is_alone: bool, took_s: float
-    ) -> None:
-        """`is_alone`: its group has no other deployment, so refusing it at the first 429 would help nobody."""
+    ) -> bool:
+        """`is_alone`: its group has no other deployment, so refusing it at the first 429 would help nobody. True when
+        the circuit opened for it."""
         self._seen_s = now_s
         state.in_flight_n -= 1
         if is_probe:
             state.is_probed = False
         fault = failure.fault
         if fault in NOT_ITS_FAULT:
-            return
+            return False
         state.last_failure = failure
         state.in_a_row_n += 1
         state.failures.add(1, now_s)
@@ -200,12 +201,15 @@ class Health:
             state.latencies.add(took_s, now_s, is_whole=False)  # at least so slow
             state.ttfts.add(took_s, now_s, is_whole=False)
         if self.settings.disable_cooldowns or self.settings.cooldown_s <= 0:
-            return
-        if is_probe or (opens_at_once(fault) and not is_alone) or self._is_too_much(state, fault, now_s):
+            return False
+        opens = is_probe or (opens_at_once(fault) and not is_alone) or self._is_too_much(state, fault, now_s)
+        was_open = state.open_until_s is not None and not is_probe
+        if opens:
             rest_s = self.settings.cooldown_s
             if fault is Fault.RATE_LIMIT and failure.retry_after_s is not None:
                 rest_s = min(max(failure.retry_after_s, 0.05), max(rest_s, self.settings.retry_after_most_s))
             state.open_until_s = max(state.open_until_s or 0.0, now_s + rest_s)
+        return opens and not was_open
 
     def _is_too_much(self, state: State, fault: Fault, now_s: float) -> bool:
         named = allowed_fails(self.settings.allowed_fails_policy, fault)

@@ -267,20 +267,21 @@ class Journey:
 
     def failed(
         self, failure: Failure, now_s: float, *, deployment: Deployment | None = None, begun: bool | None = None
-    ) -> None:
-        """An attempt failed: that at `deployment`, else the newest one on its way.
+    ) -> bool:
+        """An attempt failed: that at `deployment`, else the newest one on its way. True when its circuit opened.
 
         begun  has the caller seen a part of this stream? None: CUT, STALL and IN_STREAM of a stream say yes
         """
         flight = self._flights.failed(failure, now_s, deployment)
         if flight is None:
-            return
+            return False
         self._last = flight.deployment
         is_begun = self.is_stream and failure.fault in BEGUN if begun is None else begun
         is_break = is_begun and not self._is_begun  # a rescue that fails too is not what broke the answer
         self._is_begun = self._is_begun or is_begun
         self._told.append(Told(failure, flight.depth, is_break))
         self._stay.note(flight.deployment.id, failure)
+        return flight.opened_circuit
 
     def succeeded(
         self, now_s: float, *, ttft_s: float | None, tokens_n: int, deployment: Deployment | None = None

@@ -62,9 +62,9 @@ class SharedJourney(Journey):
 
     def failed(
         self, failure: Failure, now_s: float, *, deployment: Deployment | None = None, begun: bool | None = None
-    ) -> None:
+    ) -> bool:
         with self._lock:
-            super().failed(failure, now_s, deployment=deployment, begun=begun)
+            return super().failed(failure, now_s, deployment=deployment, begun=begun)
 
     def succeeded(
         self, now_s: float, *, ttft_s: float | None, tokens_n: int, deployment: Deployment | None = None

@@ -73,7 +73,7 @@ def total(got: dict[str, float], name: str, *labels: str) -> float:
 
 def test_failures_and_fallbacks() -> None:
     sink = Prometheus()
-    tries = [attempt("d1", fault="rate_limit", status=429), attempt("d2", group="other")]
+    tries = [attempt("d1", fault="rate_limit", status=429, opened_circuit=True), attempt("d2", group="other")]
     sink.write([answered(attempts=tries)])
     failed = [attempt("d1", fault="silent", status=None), attempt("d2", group="other", fault="server", status=500)]
     error = RecordError(fault="server", message="boom")
@@ -82,6 +82,11 @@ def test_failures_and_fallbacks() -> None:
     limit = ('exception_status="429"', 'exception_class="Azure.RateLimitError"')
     assert total(got, "litellm_deployment_failure_responses_total", *limit) == 1
     assert total(got, "litellm_deployment_failure_responses_total", 'exception_class="Azure.Timeout"') == 1
+    opened = ('model_id="d1"', 'api_provider="azure"', 'exception_status="429"')
+    assert total(got, "litellm_deployment_cooled_down_total") == total(
+        got, "litellm_deployment_cooled_down_total", *opened
+    )
+    assert total(got, "litellm_deployment_cooled_down_total") == 1
     assert total(got, "litellm_deployment_total_requests_total") == 4
     assert total(got, "litellm_deployment_successful_fallbacks_total", 'fallback_model="other"', *limit) == 1
     assert total(got, "litellm_deployment_failed_fallbacks_total") == 1
@@ -122,11 +127,9 @@ def test_gauges_that_the_gateway_sets() -> None:
     sink = Prometheus(before_render=lambda: sink.set_in_flight(7))
     where = {"model": "gpt-4o", "api_host": "h", "provider": "openai"}
     sink.set_deployment_state("d1", state=2, **where)
-    sink.count_cooldown("d1", status=429, **where)
     got = samples(sink)
     assert got["litellm_in_flight_requests"] == 7
     assert total(got, "litellm_deployment_state", 'model_id="d1"') == 2
-    assert total(got, "litellm_deployment_cooled_down_total", 'exception_status="429"') == 1
 
 
 def test_the_journals_own_counters() -> None:
@@ -163,3 +166,4 @@ def test_several_workers_are_one(tmp_path: Path) -> None:
         for how in ("count", "render")
     ]
     assert b'penstock_requests_total{dialect="",outcome="complete",stream="false"} 2.0' in outputs[1]
+    assert b"litellm_in_flight_requests 2.0" in outputs[1], "what a worker had running ended with it"

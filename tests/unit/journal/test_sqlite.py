@@ -23,7 +23,7 @@ RECORD = Record(
     cost_usd=0.25,
     group="g",
     attempts=[
-        Attempt(deployment="d1", group="g", fault="server", status=500, ended_ms=4.0),
+        Attempt(deployment="d1", group="g", fault="server", status=500, ended_ms=4.0, opened_circuit=True),
         Attempt(deployment="d2", group="g", started_ms=5.0, ended_ms=9.0, waited_ms=1.0),
     ],
 )
@@ -77,6 +77,25 @@ def test_a_batch_that_comes_again_is_kept_once(tmp_path: Path) -> None:
         sink.write([RECORD])
         sink.close()
     assert rows(path, "SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM attempts)") == [(1, 2)]
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_an_older_schema_is_migrated(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "j.db"
+    db = sqlite3.connect(path)
+    for script in MIGRATIONS[:version]:
+        db.executescript(script)
+    db.execute("INSERT INTO attempts (request_id, n) VALUES ('old', 0)")
+    db.execute(f"PRAGMA user_version = {version}")
+    db.commit()
+    db.close()
+    Sqlite(str(path)).write([RECORD])
+    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert rows(path, "SELECT opened_circuit FROM attempts ORDER BY request_id = 'old' DESC, n") == [
+        (None,),
+        (1,),
+        (0,),
+    ]
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Ward:
         self.state = self.health.of(one)
         self.is_alone = is_alone
         self.now_s = 1000.0
+        self.openings_n = 0
 
     def attempt(self, how: Fault | Failure | None = None, *, tokens_n: int = 0) -> None:
         """One attempt, sent and ended now; None = a success."""
@@ -32,7 +33,9 @@ class Ward:
             self.health.succeeded(self.state, self.now_s, is_probe=is_probe, took_s=0.5, ttft_s=None, tokens_n=tokens_n)
         else:
             told = how if isinstance(how, Failure) else failure(how)
-            self.health.failed(self.state, told, self.now_s, is_probe=is_probe, is_alone=self.is_alone, took_s=0.5)
+            self.openings_n += self.health.failed(
+                self.state, told, self.now_s, is_probe=is_probe, is_alone=self.is_alone, took_s=0.5
+            )
 
     @property
     def is_ready(self) -> bool:
@@ -58,6 +61,16 @@ def test_others_after_more_than_allowed(fault: Fault) -> None:
     ward.attempt(fault)
     assert not ward.is_ready
     assert ready_after_s(ward.one, ward.state, ward.now_s) == 5.0
+
+
+def test_each_opening_is_told_once() -> None:
+    ward = Ward(allowed_fails=1)
+    for _ in range(4):  # the last two were on their way when it opened
+        ward.attempt(Fault.SERVER)
+    assert ward.openings_n == 1
+    ward.now_s += 6.0
+    ward.attempt(Fault.SERVER)  # the probe
+    assert ward.openings_n == 2
 
 
 @pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.CONTEXT_WINDOW, Fault.CONTENT_POLICY, Fault.CANCELLED])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, multiprocess
@@ -59,6 +60,7 @@ class Prometheus(Sink):
         self._count_lanes()
         if not self._multiproc_dir:
             return generate_latest(self.registry)
+        forget_dead(self._multiproc_dir)
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, path=self._multiproc_dir)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
@@ -70,18 +72,9 @@ class Prometheus(Sink):
     def set_deployment_state(self, deployment: str, *, model: str, api_host: str, provider: str, state: State) -> None:
         self._all.deployment_state.child(model, deployment, api_host, provider).set(state)
 
-    def count_cooldown(self, deployment: str, *, model: str, api_host: str, provider: str, status: int | None) -> None:
-        """A circuit opened."""
-        self._all.cooled_down.child(model, deployment, api_host, provider, str(status or "")).inc()
-
     def watch_journal(self, stats: Callable[[], list[LaneStats]]) -> None:
         """Show the counters of `Journal.stats` too."""
         self._lanes = stats
-
-    def worker_ended(self, pid: int) -> None:
-        """For the process that watches over workers: forget the gauges of one that is gone."""
-        if self._multiproc_dir:
-            multiprocess.mark_process_dead(pid, self._multiproc_dir)  # type: ignore[no-untyped-call]
 
     # --- on the lane's thread
 
@@ -172,6 +165,8 @@ class Prometheus(Sink):
             families.deployment_success.child(*labels).inc()
         elif attempt.fault != "cancelled":
             status = str(attempt.status or "")
+            if attempt.opened_circuit:
+                families.cooled_down.child(*labels[1:5], status).inc()
             families.deployment_failure.child(*labels, status, exception_label(attempt.fault, attempt.provider)).inc()
 
     def _count_fallback(self, record: Record) -> None:
@@ -193,3 +188,21 @@ class Prometheus(Sink):
                 if now_n > seen_n:
                     self._all.journal_records.child(lane.name, what).inc(now_n - seen_n)
                 self._seen[lane.name, what] = now_n
+
+
+def forget_dead(multiproc_dir: str) -> None:
+    """Remove the gauges of workers that are gone: what they had running is not running any more."""
+    for file in Path(multiproc_dir).glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            multiprocess.mark_process_dead(int(pid), multiproc_dir)  # type: ignore[no-untyped-call]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

@@ -109,7 +109,7 @@ class Families:
             _DEPLOYMENT,
             is_sum=False,
         )
-        self.cooled_down = self._direct_counter(
+        self.cooled_down = self._counter(
             "litellm_deployment_cooled_down", "Times that the circuit opened", (*_DEPLOYMENT, "exception_status")
         )
         self.deployment_total = self._counter("litellm_deployment_total_requests", "Attempts", asked)

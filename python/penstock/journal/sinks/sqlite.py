@@ -40,6 +40,7 @@ MIGRATIONS = (
         status INTEGER, is_hedge INTEGER, PRIMARY KEY (request_id, n)
     );
     """,
+    "ALTER TABLE attempts ADD COLUMN opened_circuit INTEGER",
 )
 BUSY_S = 5.0
 # Column -> field of the record; what is inside of usage and error follows.

@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,10 @@ class Server(MPServer):
         self._settle()
         for fresh in self._replacements.values():
             fresh.process.kill()
+        until_s = time.monotonic() + self.workers_kill_timeout  # for the worn ones, too, which were told earlier
         super()._stop_workers()
         for old in self._old:
-            old.join(self.workers_kill_timeout)
+            old.join(max(0.0, until_s - time.monotonic()))
             if old.inner.is_alive():
                 old.kill()
 

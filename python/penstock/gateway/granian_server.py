@@ -118,7 +118,7 @@ class Server(MPServer):
         self._settle()
         for fresh in self._replacements.values():
             fresh.process.kill()
-        until_s = time.monotonic() + self.workers_kill_timeout  # for the worn ones, too, which were told earlier
+        until_s = time.monotonic() + (self.workers_kill_timeout or 0)  # for the worn ones too: they were told earlier
         super()._stop_workers()
         for old in self._old:
             old.join(max(0.0, until_s - time.monotonic()))

@@ -18,6 +18,7 @@ PARTS = (
     ("h2_unary-tls-asyncio", "1 KiB POST, HTTP/2 over TLS"),
     ("burst_sse-one-asyncio", "500 events, one write, HTTP/1.1"),
     ("burst_sse-many-asyncio", "500 events, 50 writes, HTTP/1.1"),
+    ("h2_sse-one-asyncio", "500 events, one write, HTTP/2 over TLS"),
     ("h2_sse-many-asyncio", "500 events, 50 writes, HTTP/2 over TLS"),
 )
 WIDTH, LEFT, BAR, GAP = 760, 150, 16, 34
@@ -54,7 +55,7 @@ def draw(outcomes: list[tuple[str, dict[str, Any]]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" font-family="sans-serif" font-size="12">'
         f'<rect width="100%" height="100%" fill="white"/>{"".join(parts)}'
         f'<text x="{LEFT}" y="{y - 10}" fill="#666">user + system CPU of the client process per request, '
-        "median of the rounds; logarithmic</text></svg>\n"
+        "median of the rounds; logarithmic. Without -h2: HTTP/1.1</text></svg>\n"
     )
 
 

@@ -21,10 +21,11 @@ from typing import Any
 
 from bench.gateways import NAMES, NotInstalled, load
 from bench.gateways.load import Wrong, check, paced, unary
-from bench.gateways.processes import Program, free_port
+from bench.gateways.processes import Program
 from bench.gateways.table import goals, summarize, table
 from bench.gateways.upstream import serving
 from bench.run import machine, progress
+from tests.ports import free_port
 
 OUT = Path("bench/out/gateway.json")
 CORE = "0"

@@ -3,8 +3,8 @@
  * bytes it was given, and those live until next() said NONE. So the view from feed() is kept and
  * next() gives the library at most one frame (or one run of small ones, h2_run.c), then hands out what
  * that caused: BODY events stay views of the input (of a run: of its buffer), and a hostile input cannot
- * pile up heads between two calls of next(). In: the view of feed().  Out: calls into the library, events.  Thread: io. Limit:
- * H2_CONTINUATIONS_MAX, and the purses of h2_flood.c. */
+ * pile up heads between two calls of next(). In: the view of feed().  Out: calls into the library,
+ * events.  Thread: io. Limit: H2_CONTINUATIONS_MAX, and the purses of h2_flood.c. */
 #include "proto/h2_state.h"
 
 enum {

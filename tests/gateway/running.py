@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,18 +15,12 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
 from tests.waiting import eventually_sync
 
 START_S = 60.0
 STOP_S = 60.0
 MASTER = "sk-master-of-the-tests"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Running:

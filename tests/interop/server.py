@@ -6,7 +6,6 @@ Every server offers the paths of application.mjs: it is that application itself,
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -17,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from tests.ports import free_ports
 from tests.transport.certs import Issued
 
 LIMIT_BYTES = 4 << 20  # a larger request body is answered 413; application.mjs has the same figure
 HELLO = b"".join(b"%07x\n" % word for word in range(64))  # what /hello answers
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 5.0
-EPHEMERAL_PORTS_BEGIN = 32768  # Linux takes the ports of outgoing connections from here on
 Started = TypeVar("Started", bound="Server")
 
 
@@ -35,23 +34,6 @@ class Early:
     path: str = "/sink"
     statuses: tuple[int, ...] = (413,)  # one of them; none: it resets the stream with REFUSED_STREAM instead
     needs_length: bool = False  # it looks at Content-Length and counts nothing
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that no outgoing connection is given between this look and the server's own bind()."""
-    probes: list[socket.socket] = []
-    try:
-        while len(probes) < count:
-            probe = socket.socket()
-            probes.append(probe)
-            try:
-                probe.bind(("127.0.0.1", random.randrange(10_000, EPHEMERAL_PORTS_BEGIN)))
-            except OSError:
-                probes.pop().close()
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Server(ABC):

@@ -8,8 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.ports import free_port
+
 from .certs import Issued
-from .nginx_peer import free_port
 
 START_LIMIT_S = 20.0
 

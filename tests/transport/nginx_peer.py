@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from tests.ports import free_ports
+
 from .certs import Issued
 
 SIZES = {"0": 0, "1k": 1024, "64k": 65536, "1m": 1 << 20, "10m": 10 << 20}
@@ -79,12 +81,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def find_nginx() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
@@ -107,8 +103,8 @@ class Nginx:
     ) -> None:
         self.folder = folder
         self._prefix = list(prefix)
-        self.port = free_port()
-        self.tls_port = free_port() if tls else 0
+        self.port, tls_port = free_ports(2)
+        self.tls_port = tls_port if tls else 0
         self._process: subprocess.Popen[bytes] | None = None
         files = folder / "root" / "bytes"
         files.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ import pytest
 
 from penstock import TLS, Limits, Proxy, Timeouts, Transport, errors
 from penstock.runtime import shares_libssl
+from tests.ports import free_port
 from tests.transport.certs import Authority
-from tests.transport.nginx_peer import Nginx, body_of, free_port
+from tests.transport.nginx_peer import Nginx, body_of
 from tests.transport.raw_peer import Forever, RawPeer, ReadBody, ReadHead, answer
 from tests.transport.socks_peer import Asked, SocksPeer
 from tests.transport.tinyproxy_peer import Tinyproxy

@@ -21,9 +21,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import penstock
-from penstock import Transport
-from penstock.runtime import versions
+from penstock import Transport, errors
+from penstock.__main__ import version
 from penstock.sse import Events
 from penstock.testing import Pace, Provider
 
@@ -84,7 +83,7 @@ async def until_ready(transport: Transport, url: str) -> None:
         try:
             if (await transport.request("GET", f"{url}/health/readiness")).status == 200:
                 return
-        except penstock.errors.ConnectError:
+        except errors.ConnectError:
             pass
         if time.monotonic() > due_s:
             raise SystemExit("the gateway did not start")
@@ -138,8 +137,7 @@ async def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-demo-")))
         name, params, env = upstream_of(stack)
-        linked = ", ".join(f"{each} {version}" for each, version in versions().items())
-        print(f"penstock {penstock.__version__} ({linked}), gateway to {name}\n")
+        print(f"{version()}, gateway to {name}\n")
         url = stack.enter_context(gateway(folder, params, key, env))
         async with Transport(trust_env=False) as transport:
             await until_ready(transport, url)

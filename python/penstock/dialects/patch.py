@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from penstock.dialects.call import BadRequest
+from penstock.dialects.reading import UNREADABLE, unreadable
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING = rb'"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\r\n]*:[ \t\r\n]*'
@@ -55,12 +56,8 @@ def _values(body: bytes) -> dict[str, msgspec.Raw]:
         return _decoder.decode(body)
     except msgspec.ValidationError:
         raise BadRequest("the request body must be a JSON object") from None
-    except msgspec.DecodeError as err:
-        raise BadRequest(f"the request body is not valid JSON: {err}") from None
-    except UnicodeDecodeError as err:
-        raise BadRequest(f"the request body is not valid UTF-8: {err.reason} at byte {err.start}") from None
-    except RecursionError:
-        raise BadRequest("the request body is nested too deep") from None
+    except UNREADABLE as err:
+        raise unreadable(err) from None
 
 
 def _is_name(raw: bytes, name: str) -> bool:
